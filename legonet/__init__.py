@@ -1,0 +1,35 @@
+"""Neural networks as bricks whose every derivative is written by hand, proven, and shown.
+
+``legonet.initializers``, ``legonet.training`` and ``legonet.testing`` hold what goes around the bricks.
+"""
+
+from .arrays import Array, check_array
+from .brick import Brick
+from .bricks import Linear, Sigmoid, Tanh
+from .errors import DtypeError, GradientError, LegonetError, OptionError, ShapeError
+from .graphs import Sequential
+from .losses import MSELoss
+from .optimizers import SGD
+from .parameter import Parameter
+from .regularizers import L2Regularizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Array",
+    "Brick",
+    "DtypeError",
+    "GradientError",
+    "L2Regularizer",
+    "LegonetError",
+    "Linear",
+    "MSELoss",
+    "OptionError",
+    "Parameter",
+    "Sequential",
+    "ShapeError",
+    "Sigmoid",
+    "Tanh",
+    "check_array",
+]

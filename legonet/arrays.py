@@ -1,0 +1,173 @@
+"""Arrays, and the checks at a brick's door.
+
+Every check is one line in a brick and costs well under a microsecond when all is right; the explanation of what
+is wrong is made only when something is.
+"""
+
+from collections.abc import Callable
+from contextvars import Context
+from functools import lru_cache, wraps
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from numpy import ndarray
+
+from legonet.errors import DtypeError, ShapeError
+
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+"""A NumPy array of floating-point numbers."""
+
+Shape: TypeAlias = tuple[Any, ...]
+"""Sizes; a word such as ``"batch"`` stands for any size, a last ``...`` for any further axes."""
+
+ROWS: Shape = ("batch", ...)
+"""One axis or more, of any sizes: what an elementwise brick takes."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_silence = Context()
+_silence.run(np.seterr, over="ignore", invalid="ignore")
+
+
+def quiet(function: _Function) -> _Function:
+    """Let NaN and infinity pass through a function without a RuntimeWarning.
+
+    Stable formulas need no silence for finite numbers; infinity times zero and infinity minus infinity do. The
+    function runs in a context of its own in which NumPy keeps silent, at a fraction of the cost of entering
+    `numpy.errstate` each time (0.05 against 0.3 µs).
+
+    Parameters
+    ----------
+    function : callable
+        A function of one to three positional arguments, `self` counted.
+
+    Returns
+    -------
+    callable
+        The same function, silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import quiet
+    >>> difference = quiet(lambda a, b: a - b)
+    >>> difference(np.array([np.inf]), np.array([np.inf]))
+    array([nan])
+    """
+
+    # One form for each number of arguments: packing and unpacking *args would cost three times as much as the rest.
+    def one(a: Any) -> Any:
+        return _silence.copy().run(function, a)
+
+    def two(a: Any, b: Any) -> Any:
+        return _silence.copy().run(function, a, b)
+
+    def three(a: Any, b: Any, c: Any) -> Any:
+        return _silence.copy().run(function, a, b, c)
+
+    form: Any = (one, two, three)[function.__code__.co_argcount - 1]
+    return cast(_Function, wraps(function)(form))
+
+
+@lru_cache(maxsize=64)
+def ones(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return a read-only vector of ones: 1ᵀ a sums the rows of a three times as fast as ``a.sum(axis=0)``.
+
+    Parameters
+    ----------
+    size : int
+        Its length.
+    dtype : numpy.dtype
+        Its dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        The vector, the same one for the same arguments.
+    """
+    vector = np.ones(size, dtype)
+    vector.flags.writeable = False
+    return vector
+
+
+def check_array(who: object, name: str, array: Array, shape: Shape = ROWS, dtype: npt.DTypeLike | None = None) -> None:
+    """Refuse what is not a NumPy array of the needed shape and kind of numbers.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks; its ``repr`` starts the message.
+    name : str
+        What the argument is called in the brick's formula.
+    array : numpy.ndarray
+        The argument. It is only looked at, never converted: a conversion would hide a copy, or a mistake.
+    shape : tuple, optional
+        One entry an axis: a size, or a word such as ``"batch"`` for any size; a last ``...`` allows any further
+        axes. By default any shape of one axis or more.
+    dtype : dtype, optional
+        The dtype needed. By default any floating-point dtype.
+
+    Raises
+    ------
+    ShapeError
+        If the shape is another one.
+    DtypeError
+        If it is not a NumPy array, or one of other numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import check_array
+    >>> check_array("Linear(5, 1)", "x", np.zeros((7, 5)), ("batch", 5))
+    >>> check_array("Linear(5, 1)", "x", np.zeros((7, 4)), ("batch", 5))
+    Traceback (most recent call last):
+    legonet.errors.ShapeError: Linear(5, 1) needs x of shape (batch, 5), but x has shape (7, 4)
+    """
+    # The usual cases first, in few steps: this runs at each joint of each pass.
+    if type(array) is ndarray and (array.dtype == dtype if dtype is not None else array.dtype.kind == "f"):
+        given = array.shape
+        if given == shape or (given and (shape is ROWS or (given[1:] == shape[1:] and type(shape[0]) is str))):
+            return
+    _check_carefully(who, name, array, shape, dtype)
+
+
+def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:
+    """Accept the rarer legal cases and explain the rest."""
+    needed = np.dtype(np.float64 if dtype is None else dtype)
+    if not isinstance(array, np.ndarray):
+        hint = f"pass numpy.asarray({name}, dtype=numpy.{needed})"
+        _refuse(DtypeError, who, f"{name} as a NumPy array", f"{name} is a {type(array).__name__}", hint)
+    if type(array) not in (np.ndarray, np.memmap):
+        hint = "pass a plain array, with masked entries filled or left out"
+        _refuse(DtypeError, who, f"{name} as a plain NumPy array", f"{name} is a {type(array).__name__}", hint)
+    if not (array.dtype.kind == "f" if dtype is None else array.dtype == dtype):
+        kind = "of a floating-point dtype" if dtype is None else f"of dtype {needed}"
+        hint = f"pass {name}.astype(numpy.{needed})" if array.dtype.kind in "fiub" else "it must hold real numbers"
+        _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(array.dtype)}", hint)
+    if not _matches(array.shape, shape):
+        hint = f"pass {name}.reshape(-1, 1)" if _matches((*array.shape, 1), shape) and len(array.shape) == 1 else ""
+        _refuse(ShapeError, who, f"{name} of shape {_show(shape)}", f"{name} has shape {_show(array.shape)}", hint)
+
+
+def _matches(given: tuple[int, ...], shape: Shape) -> bool:
+    if shape and shape[-1] is ...:
+        shape = shape[:-1]
+        given = given[: len(shape)]
+    return len(given) == len(shape) and all(
+        isinstance(need, str) or need == have for need, have in zip(shape, given, strict=True)
+    )
+
+
+def _refuse(error: type[Exception], who: object, needed: str, given: str, hint: str) -> NoReturn:
+    raise error(f"{brief(who, 80)} needs {needed}, but {given}" + (f": {hint}" if hint else ""))
+
+
+def _show(shape: Shape) -> str:
+    inside = ", ".join("..." if size is ... else str(size) for size in shape)
+    return brief(f"({inside},)" if len(shape) == 1 else f"({inside})")
+
+
+def brief(value: object, width: int = 50) -> str:
+    """Return a text, or the `repr` of anything else, cut to `width` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= width else text[: width - 3] + "..."

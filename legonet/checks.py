@@ -1,0 +1,219 @@
+"""The checks of options: sizes, rates, dtypes, generators, lists of parameters."""
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import brief
+from legonet.errors import OptionError
+from legonet.parameter import Parameter
+
+
+def check_size(who: object, name: str, value: int) -> int:
+    """Return `value` as an int if it is a whole number of at least 0, else refuse it.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    name : str
+        The argument's name.
+    value : int
+        The argument.
+
+    Returns
+    -------
+    int
+        The size.
+
+    Raises
+    ------
+    OptionError
+        If it is not a whole number, or negative.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_size
+    >>> check_size("Linear", "in_features", 3)
+    3
+    """
+    try:
+        size = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        size = -1
+    if size < 0:
+        raise OptionError(f"{who} needs {name} as a whole number >= 0, but {name} is {brief(value)}")
+    return size
+
+
+def check_number(
+    who: object,
+    name: str,
+    value: float,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """Return `value` as a float if it is a finite number within its bounds, else refuse it.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    name : str
+        The argument's name.
+    value : float
+        The argument.
+    above, at_least, below, at_most : float, optional
+        The bounds: ``value > above``, ``value >= at_least``, ``value < below``, ``value <= at_most``.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    OptionError
+        If it is not a number, not finite, or out of bounds.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_number
+    >>> check_number("SGD", "lr", -1.0, above=0)
+    Traceback (most recent call last):
+    legonet.errors.OptionError: SGD needs lr as a finite number > 0, but lr is -1.0
+    """
+    bounds = [
+        (sign, bound, holds)
+        for sign, bound, holds in (
+            (">", above, operator.gt),
+            (">=", at_least, operator.ge),
+            ("<", below, operator.lt),
+            ("<=", at_most, operator.le),
+        )
+        if bound is not None
+    ]
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value) and all(holds(value, bound) for _, bound, holds in bounds)):
+        needed = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
+        raise OptionError(f"{who} needs {name} as a finite number {needed}, but {name} is {brief(value)}")
+    return float(value)
+
+
+def check_dtype(who: object, dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """Return `dtype` as a NumPy dtype if it is a floating-point one, else refuse it.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    dtype : dtype
+        The argument.
+
+    Returns
+    -------
+    numpy.dtype
+        The dtype.
+
+    Raises
+    ------
+    OptionError
+        If it is no floating-point dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.checks import check_dtype
+    >>> check_dtype("Linear", np.float32)
+    dtype('float32')
+    """
+    try:
+        checked: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(bool)
+    if checked.kind != "f":
+        raise OptionError(f"{who} needs dtype as a floating-point dtype, but dtype is {brief(dtype)}")
+    return checked
+
+
+def check_rng(who: object, rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return `numpy.random.default_rng` of `rng`, or refuse what it does not take.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    rng : numpy.random.Generator, int or None
+        A generator, a seed, or None for fresh entropy.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The generator itself, or a new one.
+
+    Raises
+    ------
+    OptionError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_rng
+    >>> 0 <= check_rng("Linear", 7).uniform() < 1
+    True
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"{who} needs rng as a numpy.random.Generator, a whole number >= 0 or None, but rng is {brief(rng)}"
+        ) from None
+
+
+def check_parameters(who: object, parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """Return one parameter or more, each once, as a tuple, or refuse them.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    parameters : iterable of Parameter
+        The argument.
+
+    Returns
+    -------
+    tuple of Parameter
+        The parameters.
+
+    Raises
+    ------
+    OptionError
+        If there are none, if one comes twice, or if something else is among them.
+
+    Examples
+    --------
+    >>> from legonet import Linear
+    >>> from legonet.checks import check_parameters
+    >>> check_parameters("SGD", Linear(2, 3))
+    Traceback (most recent call last):
+    legonet.errors.OptionError: SGD needs a list of parameters, but got Linear(2, 3): pass its .parameters()
+    """
+    if isinstance(parameters, Parameter) or not isinstance(parameters, Iterable) or hasattr(parameters, "parameters"):
+        hint = ": pass its .parameters()" if hasattr(parameters, "parameters") else ""
+        raise OptionError(f"{who} needs a list of parameters, but got {repr(parameters)[:80]}{hint}")
+    found = tuple(parameters)
+    for place, parameter in enumerate(found):
+        if not isinstance(parameter, Parameter):
+            raise OptionError(f"{who} needs parameters, but number {place} is of {type(parameter)}")
+    if len({id(parameter) for parameter in found}) < len(found):
+        raise OptionError(f"{who} needs each parameter once, but one of the {len(found)} comes twice")
+    if not found:
+        raise OptionError(f"{who} needs at least one parameter, but the list is empty")
+    return found

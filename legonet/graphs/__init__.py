@@ -1,0 +1,5 @@
+"""Containers: bricks made of bricks."""
+
+from .sequential import Sequential
+
+__all__ = ["Sequential"]

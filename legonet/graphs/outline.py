@@ -1,0 +1,49 @@
+"""A network as a table: its bricks, their numbers of parameters and the shapes of these."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from legonet.brick import Brick
+
+
+def outline(net: Brick[Any]) -> str:
+    """Return a table of the bricks of a container, one a line, those of a container inside it indented.
+
+    Parameters
+    ----------
+    net : Brick
+        A container: a brick with a sequence of bricks as its attribute ``bricks``.
+
+    Returns
+    -------
+    str
+        The table. Parameters that bricks share count once in the sum of the first line.
+
+    Examples
+    --------
+    >>> from legonet import Linear, Sequential, Sigmoid
+    >>> from legonet.graphs.outline import outline
+    >>> print(outline(Sequential(Sequential(Linear(2, 3), Sigmoid()), Linear(3, 1))))
+    Sequential: 13 parameters
+      [0] Sequential        9
+          [0] Linear(2, 3)  9  weight (2, 3), bias (3,)
+          [1] Sigmoid()     0
+      [1] Linear(3, 1)      4  weight (3, 1), bias (1,)
+    """
+    rows = list(_rows(net, "  "))
+    width, digits = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    table = [f"{name:{width}}  {count:>{digits}}  {shapes}".rstrip() for name, count, shapes in rows]
+    return "\n".join([f"{type(net).__name__}: {_count(net)} parameters", *table])
+
+
+def _rows(net: Brick[Any], indent: str) -> Iterator[tuple[str, str, str]]:
+    for place, brick in enumerate(getattr(net, "bricks", ())):
+        inside = list(_rows(brick, indent + "    "))
+        name = type(brick).__name__ if inside else repr(brick)
+        shapes = "" if inside else ", ".join(f"{name} {p.value.shape}" for name, p in brick.named_parameters())
+        yield f"{indent}[{place}] {name}", _count(brick), shapes
+        yield from inside
+
+
+def _count(brick: Brick[Any]) -> str:
+    return f"{sum(parameter.value.size for parameter in brick.parameters()):,}"

@@ -1,0 +1,140 @@
+"""A chain of bricks, y = f_n(... f_2(f_1(x)))."""
+
+from collections.abc import Iterator
+from typing import Any, overload
+
+from legonet.arrays import Array, brief
+from legonet.brick import Brick
+from legonet.errors import OptionError
+from legonet.graphs.outline import outline
+
+
+class Sequential(Brick[list[Any]]):
+    r"""Bricks one after the other; the output of each is the input of the next.
+
+    .. math::
+
+        \text{forward} \quad& h_0 = x, \quad h_k = f_k(h_{k-1}), \quad y = h_n \\
+        \text{backward} \quad& \frac{\partial L}{\partial h_{k-1}} =
+        \frac{\partial L}{\partial h_k} \cdot \frac{\partial h_k}{\partial h_{k-1}}
+
+    At each joint the upstream gradient dL/dh is computed once; the brick below makes both its parameter gradients
+    and the next upstream gradient from that one array.
+
+    Parameters
+    ----------
+    *bricks : Brick
+        In the order of the forward pass. A Sequential is a brick too, so they nest. With none, y is x.
+
+    Attributes
+    ----------
+    bricks : tuple of Brick
+        The bricks. ``net[0]`` is the first of them, ``net[1:]`` a Sequential of the others (the same bricks, not
+        copies); ``len`` and iteration work as well. ``print(net)`` shows shapes and numbers of parameters.
+
+    Raises
+    ------
+    OptionError
+        If something else than a brick is given.
+
+    Notes
+    -----
+    An error in a pass carries a note that says which brick it came from.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
+
+    Examples
+    --------
+    >>> from legonet import Linear, Sequential, Sigmoid
+    >>> net = Sequential(Linear(2, 3), Sigmoid(), Linear(3, 1, bias=False))
+    >>> print(net)
+    Sequential: 12 parameters
+      [0] Linear(2, 3)              9  weight (2, 3), bias (3,)
+      [1] Sigmoid()                 0
+      [2] Linear(3, 1, bias=False)  3  weight (3, 1)
+    >>> net[0]
+    Linear(2, 3)
+    >>> net[1:]
+    Sequential(Sigmoid(), Linear(3, 1, bias=False))
+    """
+
+    def __init__(self, *bricks: Brick[Any]) -> None:
+        for place, brick in enumerate(bricks):
+            if not isinstance(brick, Brick):
+                needed = "Sequential needs bricks, as in Sequential(Linear(2, 3), Sigmoid())"
+                raise OptionError(f"{needed}, but number {place} is {brief(brick)}")
+        self.bricks = bricks
+        self._first_learner = self._find_learner(len(bricks))
+
+    def forward(self, x: Array) -> tuple[Array, list[Any]]:
+        """Return y, and the caches of the bricks for `backward`."""
+        caches: list[Any] = []
+        try:
+            for brick in self.bricks:
+                x, cache = brick.forward(x)
+                caches.append(cache)
+        except Exception as error:
+            self._note_place(error, len(caches))
+            raise
+        return x, caches
+
+    def backward(self, dy: Array, caches: list[Any]) -> Array:
+        """Add the gradients of all parameters and return dL/dx."""
+        return self._backward(dy, caches, first=-1)
+
+    def backward_parameters(self, dy: Array, caches: list[Any]) -> None:
+        """Add the gradients of all parameters; nothing below the first parameter is computed."""
+        self._backward(dy, caches, first=self._first_learner and self._find_learner(self._first_learner))
+
+    def __call__(self, x: Array) -> Array:
+        """Return y alone, as inference needs it; no cache is kept."""
+        place = -1
+        try:
+            for brick in self.bricks:
+                place += 1
+                x = brick(x)
+        except Exception as error:
+            self._note_place(error, place)
+            raise
+        return x
+
+    def _backward(self, dy: Array, caches: list[Any], first: int) -> Array:
+        """Go down to brick number `first`, which is to add the gradients of its parameters only."""
+        place = len(self.bricks)
+        try:
+            while place > max(first, 0):
+                place -= 1
+                brick = self.bricks[place]
+                dy = (brick.backward if place > first else brick.backward_parameters)(dy, caches[place])
+        except Exception as error:
+            self._note_place(error, place)
+            raise
+        return dy
+
+    def _find_learner(self, stop: int) -> int:
+        """Return the place of the first brick before `stop` that has parameters, else `stop`."""
+        return next((place for place in range(stop) if self.bricks[place].parameters()), stop)
+
+    def _note_place(self, error: Exception, place: int) -> None:
+        error.add_note(f"  in Sequential[{place}]: {brief(self.bricks[place], 80)}")
+
+    def __len__(self) -> int:
+        return len(self.bricks)
+
+    def __iter__(self) -> Iterator[Brick[Any]]:
+        return iter(self.bricks)
+
+    @overload
+    def __getitem__(self, place: int) -> Brick[Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Sequential": ...
+    def __getitem__(self, place: int | slice) -> Brick[Any]:
+        return Sequential(*self.bricks[place]) if isinstance(place, slice) else self.bricks[place]
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.bricks))})"
+
+    def __str__(self) -> str:
+        return outline(self)

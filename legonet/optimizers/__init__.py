@@ -1,0 +1,6 @@
+"""Optimizers: from gradients to better parameters."""
+
+from .flat import FlatParameters
+from .sgd import SGD
+
+__all__ = ["SGD", "FlatParameters"]

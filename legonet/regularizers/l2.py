@@ -1,0 +1,72 @@
+"""The L2 penalty (ridge), R = strength/2 Σ w²."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from legonet.arrays import quiet
+from legonet.brick import Brick
+from legonet.checks import check_number, check_parameters
+from legonet.parameter import Parameter
+
+
+class L2Regularizer(Brick[None]):
+    r"""A price on large weights: strength/2 times the sum of their squares.
+
+    .. math::
+
+        \text{forward} \quad& R = \frac{\text{strength}}{2} \sum_W \sum_{ij} W_{ij}^2 \\
+        \text{backward} \quad& \frac{\partial R}{\partial W} = \text{strength} \cdot W
+
+    Parameters
+    ----------
+    weights : iterable of Parameter
+        What is penalized. Biases are usually left out:
+        ``[p for name, p in net.named_parameters() if name.endswith("weight")]``.
+    strength : float
+        λ, at least 0.
+
+    Raises
+    ------
+    OptionError
+        If the strength is negative or not finite, or the weights are not parameters.
+
+    Notes
+    -----
+    An article's λ/(2N) Σ w², for batches of N rows, is ``strength=λ / N``. PyTorch has no such loss; the
+    ``weight_decay`` of its ``SGD`` adds the same gradient without the value.
+
+    References
+    ----------
+    Hoerl and Kennard, "Ridge regression", Technometrics 12, 1970.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import L2Regularizer, Parameter
+    >>> weight = Parameter(np.array([[3.0, 4.0]]))
+    >>> ridge = L2Regularizer([weight], strength=0.1)
+    >>> penalty, cache = ridge.forward()
+    >>> penalty
+    1.25
+    >>> ridge.backward(1.0, cache)
+    >>> weight.grad
+    array([[0.3, 0.4]])
+    """
+
+    def __init__(self, weights: Iterable[Parameter], *, strength: float) -> None:
+        self.weights = check_parameters("L2Regularizer", weights)
+        self.strength = check_number("L2Regularizer", "strength", strength, at_least=0)
+
+    def forward(self) -> tuple[float, None]:
+        """Return R = strength/2 Σ w²; `backward` needs nothing but the weights."""
+        return self.strength / 2 * sum(float(np.vdot(w.value, w.value)) for w in self.weights), None
+
+    @quiet
+    def backward(self, dloss: float, cache: None) -> None:
+        """Add dR/dW = strength W, times dloss, to the gradients."""
+        for weight in self.weights:
+            weight.grad += dloss * self.strength * weight.value
+
+    def __repr__(self) -> str:
+        return f"L2Regularizer({len(self.weights)} parameters, strength={self.strength:g})"
