@@ -107,7 +107,8 @@ class Sequential(Brick[list[Any]]):
             while place > max(first, 0):
                 place -= 1
                 brick = self.bricks[place]
-                dy = (brick.backward if place > first else brick.backward_parameters)(dy, caches[place])
+                backward: Any = brick.backward if place > first else brick.backward_parameters
+                dy = backward(dy, caches[place])
         except Exception as error:
             self._note_place(error, place)
             raise
