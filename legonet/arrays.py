@@ -25,6 +25,7 @@ ROWS: Shape = ("batch", ...)
 """One axis or more, of any sizes: what an elementwise brick takes."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_absent = object()
 _silence = Context()
 _silence.run(np.seterr, over="ignore", invalid="ignore")
 
@@ -39,7 +40,7 @@ def quiet(function: _Function) -> _Function:
     Parameters
     ----------
     function : callable
-        A function of one to three positional arguments, `self` counted.
+        A function of one to three arguments, `self` counted.
 
     Returns
     -------
@@ -55,18 +56,19 @@ def quiet(function: _Function) -> _Function:
     array([nan])
     """
 
-    # One form for each number of arguments: packing and unpacking *args would cost three times as much as the rest.
-    def one(a: Any) -> Any:
+    # Positional arguments one by one: packing and unpacking *args would cost three times as much as all the rest.
+    @wraps(function)
+    def quietly(a: Any, b: Any = _absent, c: Any = _absent, **named: Any) -> Any:
+        if named:
+            given = [argument for argument in (a, b, c) if argument is not _absent]
+            return _silence.copy().run(function, *given, **named)
+        if c is not _absent:
+            return _silence.copy().run(function, a, b, c)
+        if b is not _absent:
+            return _silence.copy().run(function, a, b)
         return _silence.copy().run(function, a)
 
-    def two(a: Any, b: Any) -> Any:
-        return _silence.copy().run(function, a, b)
-
-    def three(a: Any, b: Any, c: Any) -> Any:
-        return _silence.copy().run(function, a, b, c)
-
-    form: Any = (one, two, three)[function.__code__.co_argcount - 1]
-    return cast(_Function, wraps(function)(form))
+    return cast(_Function, quietly)
 
 
 @lru_cache(maxsize=64)

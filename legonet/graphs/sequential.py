@@ -104,11 +104,10 @@ class Sequential(Brick[list[Any]]):
         """Go down to brick number `first`, which is to add the gradients of its parameters only."""
         place = len(self.bricks)
         try:
-            while place > max(first, 0):
-                place -= 1
-                brick = self.bricks[place]
-                backward: Any = brick.backward if place > first else brick.backward_parameters
-                dy = backward(dy, caches[place])
+            for place in range(place - 1, first, -1):
+                dy = self.bricks[place].backward(dy, caches[place])
+            if 0 <= first < len(self.bricks):
+                self.bricks[place := first].backward_parameters(dy, caches[first])
         except Exception as error:
             self._note_place(error, place)
             raise

@@ -104,11 +104,12 @@ class SGD:
 
         Gradients of several backward passes before a step add up.
         """
-        for (theta, g), v in zip(self._flat.vectors(), self._velocities, strict=True):
+        for number, (theta, g) in enumerate(self._flat.vectors()):
             update = g
             if self.weight_decay:
                 update = update + self.weight_decay * theta
             if self.momentum:
+                v = self._velocities[number]
                 v *= self.momentum
                 v += update
                 update = update + self.momentum * v if self.nesterov else v

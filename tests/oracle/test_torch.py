@@ -1,0 +1,77 @@
+"""legonet against PyTorch. Needs the extra ``oracle``; run it with ``pytest tests/oracle``."""
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from legonet import SGD, Linear, MSELoss, Parameter, Sequential, Sigmoid, Tanh
+
+sizes = st.integers(1, 5)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(deadline=None)
+@given(batch=sizes, inputs=sizes, hidden=sizes, outputs=sizes, seed=seeds, bias=st.booleans())
+def test_a_network_has_the_loss_and_the_gradients_of_pytorch(batch, inputs, hidden, outputs, seed, bias):
+    rng = np.random.default_rng(seed)
+    net = Sequential(
+        Linear(inputs, hidden, rng=rng, bias=bias), Tanh(), Linear(hidden, outputs, rng=rng, bias=bias), Sigmoid()
+    )
+    x, target = rng.normal(size=(batch, inputs)), rng.normal(size=(batch, outputs))
+    y, cache = net.forward(x)
+    loss, loss_cache = MSELoss().forward(y, target)
+    dx = net.backward(MSELoss().backward(1.0, loss_cache), cache)
+
+    theirs = {name: torch.tensor(p.value, requires_grad=True) for name, p in net.named_parameters()}
+    x_theirs = torch.tensor(x, requires_grad=True)
+    h = torch.tanh(x_theirs @ theirs["bricks.0.weight"] + theirs.get("bricks.0.bias", 0))
+    y_theirs = torch.sigmoid(h @ theirs["bricks.2.weight"] + theirs.get("bricks.2.bias", 0))
+    # PyTorch's mean squared error also averages over the outputs and has no factor 1/2, as MSELoss's notes say.
+    loss_theirs = torch.nn.functional.mse_loss(y_theirs, torch.tensor(target)) * outputs / 2
+    loss_theirs.backward()
+
+    np.testing.assert_allclose(loss, loss_theirs.item(), rtol=1e-12)
+    np.testing.assert_allclose(dx, x_theirs.grad.numpy(), rtol=1e-10, atol=1e-14)
+    for name, parameter in net.named_parameters():
+        np.testing.assert_allclose(parameter.grad, theirs[name].grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True), (0.3, True)])
+def test_sgd_takes_the_steps_of_pytorch_to_1e_10(momentum, nesterov, weight_decay):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=(3, 4)), rng.normal(size=4)]
+    ours = [Parameter(value) for value in start]
+    theirs = [torch.tensor(value, requires_grad=True) for value in start]
+    options = {"lr": 0.1, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+    sgd, sgd_theirs = SGD(ours, **options), torch.optim.SGD(theirs, **options)
+    for number in range(100):
+        sgd.lr = sgd_theirs.param_groups[0]["lr"] = 0.1 / (1 + 0.1 * number)
+        for mine, other in zip(ours, theirs, strict=True):
+            gradient = rng.normal(size=mine.value.shape) + mine.value
+            mine.grad += gradient
+            other.grad = torch.tensor(gradient)
+        sgd.step()
+        sgd_theirs.step()
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(mine.value, other.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_linear_holds_the_transpose_of_pytorchs_weight():
+    linear = torch.nn.Linear(3, 2, dtype=torch.float64)
+    ours = Linear(3, 2, weight=linear.weight.detach().numpy().T, bias=linear.bias.detach().numpy())
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(ours(x), linear(torch.tensor(x)).detach().numpy(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("x", [-709.79, -720.0, -740.0, -745.0])
+def test_sigmoid_is_more_exact_than_pytorch_in_its_tail(x):
+    with mpmath.workdps(60):
+        exact = float(1 / (1 + mpmath.exp(-mpmath.mpf(x))))
+    ours = float(Sigmoid()(np.array([x]))[0])
+    theirs = torch.sigmoid(torch.tensor([x], dtype=torch.float64)).item()
+    assert abs(ours - exact) <= 5e-324
+    assert abs(ours - exact) < abs(theirs - exact)
