@@ -58,7 +58,7 @@ def quiet(function: _Function) -> _Function:
 
     # Positional arguments one by one: packing and unpacking *args would cost three times as much as all the rest.
     @wraps(function)
-    def quietly(a: Any, b: Any = _absent, c: Any = _absent, **named: Any) -> Any:
+    def quietly(a: Any, b: Any = _absent, c: Any = _absent, /, **named: Any) -> Any:
         if named:
             given = [argument for argument in (a, b, c) if argument is not _absent]
             return _silence.copy().run(function, *given, **named)

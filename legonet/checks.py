@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,7 +46,7 @@ def check_size(who: object, name: str, value: int) -> int:
         size = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         size = -1
-    if size < 0:
+    if not 0 <= size <= sys.maxsize:
         raise OptionError(f"{who} needs {name} as a whole number >= 0, but {name} is {brief(value)}")
     return size
 
@@ -100,11 +101,53 @@ def check_number(
         )
         if bound is not None
     ]
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and math.isfinite(value) and all(holds(value, bound) for _, bound, holds in bounds)):
-        needed = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
-        raise OptionError(f"{who} needs {name} as a finite number {needed}, but {name} is {brief(value)}")
-    return float(value)
+    try:
+        number = float(value) if _is_number(value) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and all(holds(number, bound) for _, bound, holds in bounds)):
+        limits = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
+        needed = f"a finite number {limits}".rstrip()
+        raise OptionError(f"{who} needs {name} as {needed}, but {name} is {brief(value)}")
+    return number
+
+
+def check_scalar(who: object, name: str, value: float) -> float:
+    """Return `value` as a float if it is a number, NaN and infinity among them, else refuse it.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    name : str
+        The argument's name.
+    value : float
+        The argument.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    OptionError
+        If it is not a number.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_scalar
+    >>> check_scalar("MSELoss()", "dloss", 1)
+    1.0
+    """
+    if type(value) is float:
+        return value
+    try:
+        if _is_number(value):
+            return float(value)
+    except OverflowError:
+        pass
+    raise OptionError(f"{brief(who, 80)} needs {name} as a number, but {name} is {brief(value)}")
 
 
 def check_dtype(who: object, dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
@@ -136,11 +179,11 @@ def check_dtype(who: object, dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]
     """
     try:
         checked: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
         checked = np.dtype(bool)
     if checked.kind != "f":
         raise OptionError(f"{who} needs dtype as a floating-point dtype, but dtype is {brief(dtype)}")
-    return checked
+    return checked.newbyteorder("=")
 
 
 def check_rng(who: object, rng: np.random.Generator | int | None) -> np.random.Generator:
@@ -207,7 +250,7 @@ def check_parameters(who: object, parameters: Iterable[Parameter]) -> tuple[Para
     """
     if isinstance(parameters, Parameter) or not isinstance(parameters, Iterable) or hasattr(parameters, "parameters"):
         hint = ": pass its .parameters()" if hasattr(parameters, "parameters") else ""
-        raise OptionError(f"{who} needs a list of parameters, but got {repr(parameters)[:80]}{hint}")
+        raise OptionError(f"{who} needs a list of parameters, but got {brief(parameters, 80)}{hint}")
     found = tuple(parameters)
     for place, parameter in enumerate(found):
         if not isinstance(parameter, Parameter):
@@ -217,3 +260,7 @@ def check_parameters(who: object, parameters: Iterable[Parameter]) -> tuple[Para
     if not found:
         raise OptionError(f"{who} needs at least one parameter, but the list is empty")
     return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array
 from legonet.checks import check_number
-from legonet.errors import ShapeError
+from legonet.errors import DtypeError, ShapeError
 from legonet.parameter import Parameter
 
 Shape: TypeAlias = tuple[int, ...]
@@ -128,9 +128,17 @@ def initialize(
     Parameter(shape=(2, 3), dtype=float32)
     """
     if callable(initial):
-        drawn = initial(rng, shape)
+        try:
+            drawn = initial(rng, shape)
+        except Exception as error:
+            error.add_note(f"  in {who}: {name}")
+            raise
         check_array(who, name, drawn, shape)
         return Parameter(drawn.astype(dtype))
+    if not isinstance(initial, np.ndarray):
+        needed = f"{name} as a function (rng, shape) -> array, an initializer, or as the array itself"
+        given = f"{name} is a {type(initial).__name__}: pass numpy.asarray({name}, dtype=numpy.{np.dtype(dtype)})"
+        raise DtypeError(f"{who} needs {needed}, but {given}")
     check_array(who, name, initial, shape, dtype)
     return Parameter(initial)
 

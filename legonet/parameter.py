@@ -49,4 +49,5 @@ class Parameter:
         self.grad.fill(0.0)
 
     def __repr__(self) -> str:
-        return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
+        kind = getattr(self.value, "dtype", type(self.value).__name__)
+        return f"Parameter(shape={np.shape(self.value)}, dtype={kind})"

@@ -11,7 +11,8 @@ class Sigmoid(Brick[Array]):
 
     .. math::
 
-        \text{forward} \quad& y = \frac{1}{1 + e^{-x}} = \frac{e^{\min(x, 0)}}{1 + e^{-|x|}} \\
+        \text{forward} \quad& y = \frac{1}{1 + e^{-x}} = n - n \frac{e^{-|x|}}{1 + e^{-|x|}},
+        \quad n = e^{\min(x, 0)} \\
         \text{backward} \quad& \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \, y (1 - y)
 
     The second form of the forward pass never overflows; it is within 2 ULP of the true value for every finite
@@ -46,7 +47,8 @@ class Sigmoid(Brick[Array]):
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = 1 / (1 + e^-x), and y for `backward`."""
         check_array(self, "x", x)
-        y: Array = np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
+        n, e = np.exp(np.minimum(x, 0.0)), np.exp(-np.abs(x))
+        y: Array = n - n * (e / (1.0 + e))
         return y, y
 
     @quiet

@@ -104,10 +104,12 @@ class Sequential(Brick[list[Any]]):
         """Go down to brick number `first`, which is to add the gradients of its parameters only."""
         place = len(self.bricks)
         try:
-            for place in range(place - 1, first, -1):
+            while place - 1 > first:
+                place -= 1
                 dy = self.bricks[place].backward(dy, caches[place])
-            if 0 <= first < len(self.bricks):
-                self.bricks[place := first].backward_parameters(dy, caches[first])
+            if 0 <= first < place:
+                place = first
+                self.bricks[first].backward_parameters(dy, caches[first])
         except Exception as error:
             self._note_place(error, place)
             raise

@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.checks import check_scalar
 
 
 class MSELoss(Brick[Array]):
@@ -55,4 +56,4 @@ class MSELoss(Brick[Array]):
     @quiet
     def backward(self, dloss: float, error: Array) -> Array:
         """Return dL/dy = (y - target) / N, times dloss."""
-        return error * (dloss / (len(error) or 1))
+        return error * (check_scalar(self, "dloss", dloss) / (len(error) or 1))

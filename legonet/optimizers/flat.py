@@ -74,6 +74,13 @@ class _Piece:
         self._views = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
         self._gather()
 
+    # A copied view is an array of its own: a copy of this gathers the copied parameters anew.
+    def __getstate__(self) -> list[Parameter]:
+        return [parameter for parameter, _, _ in self._views]
+
+    def __setstate__(self, parameters: list[Parameter]) -> None:
+        self.__init__(parameters)  # type: ignore[misc]  # the same work as for a new one
+
     def vectors(self) -> tuple[Array, Array]:
         for parameter, value, grad in self._views:
             if parameter.value is not value or parameter.grad is not grad:

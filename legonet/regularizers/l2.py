@@ -6,7 +6,7 @@ import numpy as np
 
 from legonet.arrays import quiet
 from legonet.brick import Brick
-from legonet.checks import check_number, check_parameters
+from legonet.checks import check_number, check_parameters, check_scalar
 from legonet.parameter import Parameter
 
 
@@ -65,8 +65,9 @@ class L2Regularizer(Brick[None]):
     @quiet
     def backward(self, dloss: float, cache: None) -> None:
         """Add dR/dW = strength W, times dloss, to the gradients."""
+        factor = check_scalar(self, "dloss", dloss) * self.strength
         for weight in self.weights:
-            weight.grad += dloss * self.strength * weight.value
+            weight.grad += factor * weight.value
 
     def __repr__(self) -> str:
         return f"L2Regularizer({len(self.weights)} parameters, strength={self.strength:g})"

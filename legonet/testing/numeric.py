@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, brief, check_array
+from legonet.checks import check_scalar
+from legonet.errors import OptionError
 
 
 def numeric_gradient(function: Callable[[], float], array: Array) -> Array:
@@ -32,8 +34,8 @@ def numeric_gradient(function: Callable[[], float], array: Array) -> Array:
 
     Raises
     ------
-    DtypeError
-        If `array` is not a float64 array.
+    DtypeError, OptionError
+        If `array` is not a float64 array or is read-only, or `function` does not return a number.
 
     References
     ----------
@@ -47,7 +49,11 @@ def numeric_gradient(function: Callable[[], float], array: Array) -> Array:
     >>> numeric_gradient(lambda: float(np.sum(x**2)), x).round(6)
     array([2., 4., 6.])
     """
+    if not callable(function):
+        raise OptionError(f"numeric_gradient needs function to be callable, but got {brief(function)}")
     check_array("numeric_gradient", "array", array, (...,), np.float64)
+    if not array.flags.writeable:
+        raise OptionError("numeric_gradient needs array to be writeable, but it is read-only: pass a copy")
     gradient = np.empty(array.shape)
     for index in np.ndindex(array.shape):
         middle = float(array[index])
@@ -55,9 +61,9 @@ def numeric_gradient(function: Callable[[], float], array: Array) -> Array:
         above, below = middle + step, middle - step
         try:
             array[index] = above
-            f_above = function()
+            f_above = check_scalar("numeric_gradient", "what function returns", function())
             array[index] = below
-            f_below = function()
+            f_below = check_scalar("numeric_gradient", "what function returns", function())
         finally:
             array[index] = middle
         gradient[index] = (f_above - f_below) / (above - below)

@@ -3,12 +3,24 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from legonet.arrays import Array
+from legonet.arrays import Array, brief
 from legonet.brick import Brick
+from legonet.errors import OptionError
 
 
 class Backpropagated(NamedTuple):
-    """What one call of `backpropagate` computed; the gradients are in the parameters."""
+    """What one call of `backpropagate` computed; the gradients are in the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.training import backpropagate
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]))
+    >>> loss, penalty, y = backpropagate(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> loss
+    4.5
+    """
 
     loss: float
     """The loss of the data."""
@@ -33,8 +45,9 @@ def backpropagate(
             penalty, cache = regularizer.forward()
             regularizer.backward(1.0, cache)
 
-    An optimizer's step then uses the gradients up. The gradient by x is not computed; call ``net.backward``
-    instead of ``net.backward_parameters`` to have it.
+    All forward passes come first, so that bad input leaves every gradient as it was. An optimizer's step then uses
+    the gradients up. The gradient by x is not computed; call ``net.backward`` instead of ``net.backward_parameters``
+    to have it.
 
     Parameters
     ----------
@@ -77,12 +90,25 @@ def backpropagate(
     5.7656
     2.9707
     """
-    y, net_cache = net.forward(x)
-    value, loss_cache = loss.forward(y, target)
-    net.backward_parameters(loss.backward(1.0, loss_cache), net_cache)
-    total = 0.0
-    for regularizer in regularizers:
-        penalty, cache = regularizer.forward()
-        regularizer.backward(1.0, cache)
-        total += penalty
-    return Backpropagated(value, total, y)
+    try:
+        y, net_cache = net.forward(x)
+        value, loss_cache = loss.forward(y, target)
+        penalties = [(regularizer, *regularizer.forward()) for regularizer in regularizers]
+        net.backward_parameters(loss.backward(1.0, loss_cache), net_cache)
+        for regularizer, _, cache in penalties:
+            regularizer.backward(1.0, cache)
+    except Exception:
+        _check_bricks(net, loss, regularizers)
+        raise
+    return Backpropagated(value, sum((penalty for _, penalty, _ in penalties), 0.0), y)
+
+
+def _check_bricks(net: object, loss: object, regularizers: Any) -> None:
+    """Refuse what is no brick; asked only once something went wrong, so that a good step does not pay for it."""
+    for name, brick in (("net", net), ("loss", loss)):
+        if not isinstance(brick, Brick):
+            raise OptionError(f"backpropagate needs {name} as a Brick, but {name} is {brief(brick, 80)}") from None
+    is_list = isinstance(regularizers, Iterable) and not isinstance(regularizers, Brick)
+    if not is_list or not all(isinstance(regularizer, Brick) for regularizer in regularizers):
+        needed = "regularizers as a list of bricks"
+        raise OptionError(f"backpropagate needs {needed}, but regularizers is {brief(regularizers, 80)}") from None

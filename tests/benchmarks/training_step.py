@@ -72,12 +72,13 @@ def legonet(work: Workload) -> Step:
 
 
 def plain(work: Workload) -> Step:
-    """(b) The same step in plain NumPy, every result a new array. The sigmoid is legonet's stable form."""
+    """(b) The same step in plain NumPy, every result a new array. The sigmoid is legonet's, within 2 ULP."""
     weights, biases, x, target = work.draw()
     n, lr = work.batch, work.lr
 
     def sigmoid(z: np.ndarray) -> np.ndarray:
-        return np.exp(np.minimum(z, 0.0)) / (1.0 + np.exp(-np.abs(z)))
+        n, e = np.exp(np.minimum(z, 0.0)), np.exp(-np.abs(z))
+        return n - n * (e / (1.0 + e))
 
     def two_layers() -> float:
         (W1, W2), (b1, b2) = weights, biases
@@ -158,10 +159,12 @@ def preallocated(work: Workload) -> Step:
                 np.abs(z, e)
                 np.negative(e, e)
                 np.exp(e, e)
-                np.add(e, one, e)
                 np.minimum(z, zero, out=z)
                 np.exp(z, z)
-                np.divide(z, e, z)
+                np.add(e, one, d[k])
+                np.divide(e, d[k], e)
+                np.multiply(z, e, e)
+                np.subtract(z, e, z)
         dz = d[last]
         np.subtract(h[last], target, dz)
         flat = dz.ravel()

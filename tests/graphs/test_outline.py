@@ -1,0 +1,61 @@
+from strategies import normal
+
+from legonet import Brick, Linear, Sequential, Sigmoid
+from legonet.graphs.outline import outline
+
+
+def test_a_line_for_each_brick_with_its_parameters_aligned():
+    net = Sequential(Linear(100, 30), Sigmoid(), Linear(30, 1, bias=False))
+    assert outline(net).splitlines() == [
+        "Sequential: 3,060 parameters",
+        "  [0] Linear(100, 30)            3,030  weight (100, 30), bias (30,)",
+        "  [1] Sigmoid()                      0",
+        "  [2] Linear(30, 1, bias=False)     30  weight (30, 1)",
+    ]
+
+
+def test_containers_inside_are_indented():
+    net = Sequential(Sigmoid(), Sequential(Sequential(Linear(2, 1)), Sigmoid()))
+    assert outline(net).splitlines() == [
+        "Sequential: 3 parameters",
+        "  [0] Sigmoid()             0",
+        "  [1] Sequential            3",
+        "      [0] Sequential        3",
+        "          [0] Linear(2, 1)  3  weight (2, 1), bias (1,)",
+        "      [1] Sigmoid()         0",
+    ]
+
+
+def test_a_shared_parameter_counts_once_in_the_sum():
+    linear = Linear(2, 2, bias=False)
+    assert outline(Sequential(linear, linear)).splitlines() == [
+        "Sequential: 4 parameters",
+        "  [0] Linear(2, 2, bias=False)  4  weight (2, 2)",
+        "  [1] Linear(2, 2, bias=False)  4  weight (2, 2)",
+    ]
+
+
+def test_a_container_of_nothing_is_one_line():
+    assert outline(Sequential()) == "Sequential: 0 parameters"
+    assert outline(Sequential(Sequential())).splitlines()[1:] == ["  [0] Sequential()  0"]
+
+
+def test_a_container_of_ones_own_is_shown_the_same_way():
+    class Sum(Brick):
+        def __init__(self, *bricks):
+            self.bricks = list(bricks)
+
+        def forward(self, x):
+            passes = [brick.forward(x) for brick in self.bricks]
+            return sum(y for y, _ in passes), [cache for _, cache in passes]
+
+        def backward(self, dy, caches):
+            return sum(brick.backward(dy, cache) for brick, cache in zip(self.bricks, caches, strict=True))
+
+    both = Sum(Linear(2, 1), Linear(2, 1))
+    assert both(normal(3, 2)).shape == (3, 1)
+    assert outline(both).splitlines() == [
+        "Sum: 6 parameters",
+        "  [0] Linear(2, 1)  3  weight (2, 1), bias (1,)",
+        "  [1] Linear(2, 1)  3  weight (2, 1), bias (1,)",
+    ]

@@ -1,0 +1,221 @@
+import inspect
+
+import numpy as np
+import pytest
+
+from legonet import DtypeError, ShapeError, check_array
+from legonet.arrays import ROWS, brief, ones, quiet
+
+ZEROS = np.zeros((7, 4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "needed"),
+    [
+        ((7, 4), (7, 4)),
+        ((7, 4), ("batch", 4)),
+        ((7, 4), ("batch", "features")),
+        ((7, 4), (7, "features")),
+        ((7, 4), (7, ...)),
+        ((7, 4), ("batch", ...)),
+        ((7, 4), ("batch", 4, ...)),
+        ((7, 4, 2, 2), ("batch", 4, ...)),
+        ((7,), ("batch",)),
+        ((), ()),
+        ((), (...,)),
+        ((7, 4), (...,)),
+        ((0, 4), ("batch", 4)),
+        ((7, 0), ("batch", 0)),
+        ((7,), ROWS),
+        ((7, 4, 2), ROWS),
+    ],
+)
+def test_a_fitting_shape_passes(shape, needed):
+    assert check_array("it", "x", np.zeros(shape), needed) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "needed", "message"),
+    [
+        ((7, 4), ("batch", 5), "it needs x of shape (batch, 5), but x has shape (7, 4)"),
+        ((7, 4), (8, 4), "it needs x of shape (8, 4), but x has shape (7, 4)"),
+        ((7, 4), (8, "features"), "it needs x of shape (8, features), but x has shape (7, 4)"),
+        ((7, 4), ("batch",), "it needs x of shape (batch,), but x has shape (7, 4)"),
+        ((7,), ("batch", 4), "it needs x of shape (batch, 4), but x has shape (7,)"),
+        ((7,), ("batch", 1), "it needs x of shape (batch, 1), but x has shape (7,): pass x.reshape(-1, 1)"),
+        ((7,), (7, 1), "it needs x of shape (7, 1), but x has shape (7,): pass x.reshape(-1, 1)"),
+        ((7, 4), ("batch", 4, 1), "it needs x of shape (batch, 4, 1), but x has shape (7, 4)"),
+        ((7, 1), ("batch",), "it needs x of shape (batch,), but x has shape (7, 1)"),
+        ((), ROWS, "it needs x of shape (batch, ...), but x has shape ()"),
+        ((7,), ("batch", 4, ...), "it needs x of shape (batch, 4, ...), but x has shape (7,)"),
+        ((7, 5, 2), ("batch", 4, ...), "it needs x of shape (batch, 4, ...), but x has shape (7, 5, 2)"),
+        ((7, 4), (), "it needs x of shape (), but x has shape (7, 4)"),
+    ],
+)
+def test_another_shape_is_refused_with_both_shapes_and_a_hint_if_there_is_one(shape, needed, message):
+    with pytest.raises(ShapeError) as caught:
+        check_array("it", "x", np.zeros(shape), needed)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, ">f8"])
+def test_any_floats_pass_when_no_dtype_is_asked_for(dtype):
+    assert check_array("it", "x", np.zeros((2, 2), dtype)) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "f4", np.dtype("f4"), np.int64])
+def test_the_dtype_asked_for_passes(dtype):
+    assert check_array("it", "x", np.zeros((2, 2), dtype), dtype=dtype) is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "needed", "message"),
+    [
+        (int, None, "x of a floating-point dtype, but x has dtype dtype('int64'): pass x.astype(numpy.float64)"),
+        (bool, None, "x of a floating-point dtype, but x has dtype dtype('bool'): pass x.astype(numpy.float64)"),
+        (complex, None, "x of a floating-point dtype, but x has dtype dtype('complex128'): it must hold real numbers"),
+        (object, None, "x of a floating-point dtype, but x has dtype dtype('O'): it must hold real numbers"),
+        ("U1", None, "x of a floating-point dtype, but x has dtype dtype('<U1'): it must hold real numbers"),
+        ("M8[s]", None, "x of a floating-point dtype, but x has dtype dtype('<M8[s]'): it must hold real numbers"),
+        (np.float64, np.float32, "x of dtype float32, but x has dtype dtype('float64'): pass x.astype(numpy.float32)"),
+        (">f8", np.float64, "x of dtype float64, but x has dtype dtype('>f8'): pass x.astype(numpy.float64)"),
+        (np.float64, np.int64, "x of dtype int64, but x has dtype dtype('float64'): pass x.astype(numpy.int64)"),
+    ],
+)
+def test_other_numbers_are_refused_with_both_dtypes_and_a_hint(dtype, needed, message):
+    with pytest.raises(DtypeError) as caught:
+        check_array("it", "x", np.zeros((2, 2), dtype), dtype=needed)
+    assert str(caught.value) == f"it needs {message}"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ([1.0], "list"),
+        ((1.0,), "tuple"),
+        (None, "NoneType"),
+        (1.0, "float"),
+        (np.float64(1.0), "float64"),
+        ("ab", "str"),
+    ],
+)
+def test_what_is_no_array_is_refused_with_the_way_to_make_it_one(value, kind):
+    with pytest.raises(DtypeError) as caught:
+        check_array("it", "x", value, dtype=np.float32)
+    hint = "pass numpy.asarray(x, dtype=numpy.float32)"
+    assert str(caught.value) == f"it needs x as a NumPy array, but x is a {kind}: {hint}"
+
+
+@pytest.mark.parametrize("kind", [np.ma.MaskedArray, np.matrix, type("Mine", (np.ndarray,), {})])
+def test_an_array_with_a_meaning_of_its_own_is_refused(kind):
+    with pytest.raises(DtypeError, match=f"it needs x as a plain NumPy array, but x is a {kind.__name__}"):
+        check_array("it", "x", ZEROS.view(kind))
+
+
+def test_a_memory_mapped_array_is_a_plain_one():
+    assert check_array("it", "x", ZEROS.view(np.memmap), ("batch", 4)) is None
+
+
+def test_the_first_thing_wrong_is_named_the_kind_before_the_shape():
+    with pytest.raises(DtypeError):
+        check_array("it", "x", np.zeros(3, int), ("batch", 4))
+
+
+def test_a_long_message_is_cut():
+    who, name = "brick " * 100, "x"
+    for bad in (np.zeros((1,) * 60), np.zeros(2, [(f"field{n}", int) for n in range(100)])):
+        with pytest.raises((ShapeError, DtypeError)) as caught:
+            check_array(who, name, bad, tuple(range(100)))
+        assert len(str(caught.value)) <= 300
+
+
+def test_who_may_be_anything_that_prints():
+    with pytest.raises(ShapeError, match=r"^\[1, 2\] needs"):
+        check_array([1, 2], "x", np.zeros(()))
+
+
+def difference(left, right):
+    """Subtract."""
+    return left - right
+
+
+INFINITE = np.array([np.inf])
+
+
+def test_quiet_silences_a_function_and_nothing_around_it():
+    assert np.isnan(quiet(difference)(INFINITE, INFINITE))
+    with pytest.raises(FloatingPointError):
+        difference(INFINITE, INFINITE)
+
+
+def test_quiet_is_silent_about_overflow_but_not_about_a_division_by_zero():
+    assert quiet(lambda a: a * a)(np.array([1e200])) == np.inf
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        quiet(lambda a, b: a / b)(np.ones(1), np.zeros(1))
+
+
+def test_quiet_leaves_the_settings_as_they_were_even_after_an_error():
+    before = np.geterr()
+
+    @quiet
+    def fail(a):
+        np.seterr(all="warn")
+        raise KeyError(a)
+
+    with pytest.raises(KeyError):
+        fail(1)
+    assert np.geterr() == before
+
+
+def test_quiet_functions_may_call_each_other():
+    outer = quiet(lambda a, b, c: quiet(difference)(a, b) * c)
+    assert np.isnan(outer(INFINITE, INFINITE, 0.0))
+
+
+class Method:
+    """Its arguments have the very names that a wrapper might choose for its own."""
+
+    @quiet
+    def call(self, a, b=2):
+        return self, a, b
+
+
+def test_quiet_takes_arguments_by_place_or_name_whatever_they_are_called():
+    method = Method()
+    assert quiet(lambda c: c)(1) == 1
+    assert quiet(difference)(5, 3) == quiet(difference)(5, right=3) == 2
+    assert method.call(1) == (method, 1, 2)
+    assert method.call(1, 3) == method.call(1, b=3) == method.call(b=3, a=1) == (method, 1, 3)
+
+
+def test_quiet_takes_none_as_an_argument():
+    assert quiet(lambda a, b, c: (a, b, c))(None, None, None) == (None, None, None)
+
+
+def test_quiet_keeps_name_docstring_and_signature():
+    silent = quiet(difference)
+    assert (silent.__name__, silent.__doc__) == ("difference", "Subtract.")
+    assert str(inspect.signature(silent)) == "(left, right)"
+
+
+@pytest.mark.parametrize("arguments", [(), (1,), (1, 2, 3), (1, 2, 3, 4)], ids=len)
+def test_quiet_with_a_wrong_number_of_arguments_is_a_type_error(arguments):
+    with pytest.raises(TypeError):
+        quiet(difference)(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 1, 5])
+def test_ones_are_ones_and_cannot_be_written(size, dtype):
+    vector = ones(size, np.dtype(dtype))
+    assert vector.tolist() == [1.0] * size
+    assert vector.dtype == dtype
+    assert not vector.flags.writeable
+
+
+def test_brief_cuts_long_texts_to_the_width():
+    assert brief("abc") == "abc"
+    assert brief([1, 2]) == "[1, 2]"
+    assert brief("x" * 50) == "x" * 50
+    assert brief("x" * 51) == "x" * 47 + "..."
+    assert brief("abcdefgh", 6) == "abc..."
