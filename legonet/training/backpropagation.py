@@ -93,14 +93,18 @@ def backpropagate(
     try:
         y, net_cache = net.forward(x)
         value, loss_cache = loss.forward(y, target)
-        penalties = [(regularizer, *regularizer.forward()) for regularizer in regularizers]
+        penalties, total = [], 0.0
+        for regularizer in regularizers:
+            penalty, cache = regularizer.forward()
+            penalties.append((regularizer, cache))
+            total += penalty
         net.backward_parameters(loss.backward(1.0, loss_cache), net_cache)
-        for regularizer, _, cache in penalties:
+        for regularizer, cache in penalties:
             regularizer.backward(1.0, cache)
     except Exception:
         _check_bricks(net, loss, regularizers)
         raise
-    return Backpropagated(value, sum((penalty for _, penalty, _ in penalties), 0.0), y)
+    return Backpropagated(value, total, y)
 
 
 def _check_bricks(net: object, loss: object, regularizers: Any) -> None:
