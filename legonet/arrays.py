@@ -145,7 +145,7 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
     if not (array.dtype.kind == "f" if dtype is None else array.dtype == dtype):
         kind = "of a floating-point dtype" if dtype is None else f"of dtype {needed}"
         hint = f"pass {name}.astype(numpy.{needed})" if array.dtype.kind in "fiub" else "it must hold real numbers"
-        _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(array.dtype)}", hint)
+        _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(str(array.dtype))}", hint)
     if not _matches(array.shape, shape):
         hint = f"pass {name}.reshape(-1, 1)" if _matches((*array.shape, 1), shape) and len(array.shape) == 1 else ""
         _refuse(ShapeError, who, f"{name} of shape {_show(shape)}", f"{name} has shape {_show(array.shape)}", hint)

@@ -3,15 +3,17 @@
 ::
 
     LegonetError
-    ├── ShapeError       also ValueError       an array has another shape than the brick needs
-    ├── DtypeError       also TypeError        an array holds the wrong kind of numbers, or is no array
-    ├── OptionError      also ValueError       an option is outside its legal values
+    ├── ShapeError       also ValueError      an array has another shape than needed
+    ├── DtypeError       also TypeError       an array holds the wrong kind of numbers
+    ├── OptionError      also ValueError      an option is outside its legal values
     │                    and TypeError
-    └── GradientError    also AssertionError   a backward method contradicts its forward method
+    └── GradientError    also AssertionError  backward contradicts forward
 
 A message says who raised it, what was needed and what was given, in at most 300 characters. Containers add
 where in the network it arose as a note (:pep:`678`), which Python prints below the message.
 """
+
+__all__ = ["DtypeError", "GradientError", "LegonetError", "OptionError", "ShapeError"]
 
 
 class LegonetError(Exception):

@@ -17,6 +17,22 @@ from legonet.checks import check_number
 from legonet.errors import DtypeError, ShapeError
 from legonet.parameter import Parameter
 
+__all__ = [
+    "Initializer",
+    "constant",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "initialize",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "orthogonal",
+    "uniform",
+    "zeros",
+]
+
 Shape: TypeAlias = tuple[int, ...]
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
 """A function of a random generator and a shape that returns an array of that shape."""

@@ -71,15 +71,15 @@ def test_the_dtype_asked_for_passes(dtype):
 @pytest.mark.parametrize(
     ("dtype", "needed", "message"),
     [
-        (int, None, "x of a floating-point dtype, but x has dtype dtype('int64'): pass x.astype(numpy.float64)"),
-        (bool, None, "x of a floating-point dtype, but x has dtype dtype('bool'): pass x.astype(numpy.float64)"),
-        (complex, None, "x of a floating-point dtype, but x has dtype dtype('complex128'): it must hold real numbers"),
-        (object, None, "x of a floating-point dtype, but x has dtype dtype('O'): it must hold real numbers"),
-        ("U1", None, "x of a floating-point dtype, but x has dtype dtype('<U1'): it must hold real numbers"),
-        ("M8[s]", None, "x of a floating-point dtype, but x has dtype dtype('<M8[s]'): it must hold real numbers"),
-        (np.float64, np.float32, "x of dtype float32, but x has dtype dtype('float64'): pass x.astype(numpy.float32)"),
-        (">f8", np.float64, "x of dtype float64, but x has dtype dtype('>f8'): pass x.astype(numpy.float64)"),
-        (np.float64, np.int64, "x of dtype int64, but x has dtype dtype('float64'): pass x.astype(numpy.int64)"),
+        (int, None, "x of a floating-point dtype, but x has dtype int64: pass x.astype(numpy.float64)"),
+        (bool, None, "x of a floating-point dtype, but x has dtype bool: pass x.astype(numpy.float64)"),
+        (complex, None, "x of a floating-point dtype, but x has dtype complex128: it must hold real numbers"),
+        (object, None, "x of a floating-point dtype, but x has dtype object: it must hold real numbers"),
+        ("U1", None, "x of a floating-point dtype, but x has dtype <U1: it must hold real numbers"),
+        ("M8[s]", None, "x of a floating-point dtype, but x has dtype datetime64[s]: it must hold real numbers"),
+        (np.float64, np.float32, "x of dtype float32, but x has dtype float64: pass x.astype(numpy.float32)"),
+        (">f8", np.float64, "x of dtype float64, but x has dtype >f8: pass x.astype(numpy.float64)"),
+        (np.float64, np.int64, "x of dtype int64, but x has dtype float64: pass x.astype(numpy.int64)"),
     ],
 )
 def test_other_numbers_are_refused_with_both_dtypes_and_a_hint(dtype, needed, message):
@@ -206,11 +206,12 @@ def test_quiet_with_a_wrong_number_of_arguments_is_a_type_error(arguments):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("size", [0, 1, 5])
-def test_ones_are_ones_and_cannot_be_written(size, dtype):
+def test_ones_are_ones_made_once_and_cannot_be_written(size, dtype):
     vector = ones(size, np.dtype(dtype))
     assert vector.tolist() == [1.0] * size
     assert vector.dtype == dtype
     assert not vector.flags.writeable
+    assert ones(size, np.dtype(dtype)) is vector
 
 
 def test_brief_cuts_long_texts_to_the_width():

@@ -134,9 +134,9 @@ KINDS = {
     "integers": (lambda a: a.astype(int), DtypeError, ("int64", ".astype(numpy.float64)"), {"check_brick"}),
     "bools": (lambda a: a > 0, DtypeError, ("bool", ".astype(numpy.float64)"), {"check_brick"}),
     "complex numbers": (lambda a: a + 1j, DtypeError, ("complex128", "real"), set()),
-    "objects": (lambda a: a.astype(object), DtypeError, ("dtype('O')",), set()),
-    "texts": (lambda a: a.astype(str), DtypeError, ("dtype('<U",), set()),
-    "times": (lambda a: a.astype("m8[s]"), DtypeError, ("m8[s]",), set()),
+    "objects": (lambda a: a.astype(object), DtypeError, ("dtype object",), set()),
+    "texts": (lambda a: a.astype(str), DtypeError, ("dtype <U",), set()),
+    "times": (lambda a: a.astype("m8[s]"), DtypeError, ("timedelta64[s]",), set()),
     "float32 for float64": (lambda a: a.astype("f4"), DtypeError, ("float32", ".astype(numpy.float64)"), ANY_FLOAT),
     "the other byte order": (lambda a: a.astype(">f8"), DtypeError, (">f8", ".astype(numpy.float64)"), ANY_FLOAT),
     "no axis": (lambda a: np.array(1.0), ShapeError, ("has shape ()",), ANY_SHAPE),
@@ -267,7 +267,7 @@ OPTIONS = {
     "backpropagate, loss": (lambda w, v: backpropagate(w.net, v, w.x, w.target), BRICKS, ("backpropagate needs",)),
     "backpropagate, regularizers": (
         lambda w, v: backpropagate(w.net, w.mse, w.x, w.target, regularizers=v),
-        [None, [3], [Sigmoid], "ab", L2Regularizer([PARAMETER], strength=0.1), Sequential()],
+        [None, [3], [Sigmoid], "ab", L2Regularizer([PARAMETER], strength=0.1)],
         ("backpropagate needs",),
     ),
     "MSELoss.backward": (
