@@ -7,7 +7,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from strategies import CASES, LAYOUTS, assert_close, fingerprint, gradients, like, normal, public_bricks
 
 from legonet import (
     SGD,
@@ -26,6 +25,7 @@ from legonet import (
 )
 from legonet.testing import check_brick, numeric_gradient
 from legonet.training import backpropagate
+from strategies import CASES, LAYOUTS, assert_close, fingerprint, gradients, like, normal, public_bricks
 
 
 class World:

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,14 @@ from legonet.checks import check_dtype, check_number, check_parameters, check_rn
 PARAMETER = Parameter(np.zeros(2))
 
 
-@pytest.mark.parametrize("value", [0, 3, 10**6, np.int8(3), np.uint64(3)], ids=repr)
+@pytest.mark.parametrize("value", [0, 3, sys.maxsize, np.int8(3), np.uint64(3)], ids=repr)
 def test_a_size_is_a_whole_number_from_0(value):
     size = check_size("it", "n", value)
     assert size == value
     assert type(size) is int
 
 
-@pytest.mark.parametrize("value", [-1, 2.0, np.float64(2), True, np.True_, "2", None, [2], 2j], ids=repr)
+@pytest.mark.parametrize("value", [-1, 2.0, np.float64(2), True, np.True_, "2", None, [2], 2j, 2**63], ids=repr)
 def test_no_other_size_is_taken(value):
     with pytest.raises(OptionError) as caught:
         check_size("it", "n", value)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import CASES, assert_close, fingerprint, float_dtypes, gradients, like, normal, public_bricks, seeds
 
 from legonet.testing import check_brick
+from strategies import CASES, assert_close, fingerprint, float_dtypes, gradients, like, normal, public_bricks, seeds
 
 every_brick = pytest.mark.parametrize("kind", public_bricks(), ids=lambda kind: kind.__name__)
 any_case = st.data()

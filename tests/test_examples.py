@@ -188,6 +188,17 @@ def test_the_plane_is_coloured_by_what_the_network_says_there():
     assert black == wrong.sum()
 
 
+@pytest.mark.parametrize("output", [[0.0, 1.0], [math.nan, math.nan]])
+def test_a_plane_of_one_colour_has_no_boundary(output):
+    pytest.importorskip("matplotlib")
+    net = Linear(2, 2, weight=np.zeros((2, 2)), bias=np.array(output))
+    with common.new_figure() as figure:
+        axes = figure.subplots()
+        xor.draw_boundary(axes, net, *common.xor_points())
+        figure.draw_without_rendering()
+    assert not [lines for lines in axes.collections if hasattr(lines, "levels")]
+
+
 def test_a_run_that_leaves_the_numbers_is_reported_and_drawn(tmp_path):
     done = run("xor.py", "--lr", "1e308", "--hidden", "3", "--steps", "1000", "--animate", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

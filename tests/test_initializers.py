@@ -3,7 +3,6 @@ from functools import partial
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import assert_close, seeds, sizes
 
 from legonet import DtypeError, OptionError, Parameter, ShapeError
 from legonet.initializers import (
@@ -20,6 +19,7 @@ from legonet.initializers import (
     uniform,
     zeros,
 )
+from strategies import assert_close, seeds, sizes
 
 LARGE = (400, 600)
 VARIANCES = {
@@ -47,6 +47,21 @@ def test_the_variance_is_the_one_of_the_paper(initializer, variance):
     drawn = draw(initializer)
     assert drawn.var() == pytest.approx(variance, rel=0.02)
     assert drawn.mean() == pytest.approx(0.0, abs=4 * np.sqrt(variance / drawn.size))
+
+
+@pytest.mark.parametrize(
+    ("initializer", "variance"),
+    [
+        (glorot_normal, 2 / 50_001),
+        (glorot_uniform, 2 / 50_001),
+        (he_normal, 2),
+        (he_uniform, 2),
+        (lecun_normal, 1),
+        (lecun_uniform, 1),
+    ],
+)
+def test_a_single_input_counts_as_one(initializer, variance):
+    assert draw(initializer, (1, 50_000)).var() == pytest.approx(variance, rel=0.03)
 
 
 @pytest.mark.parametrize("initializer", [glorot_uniform, he_uniform, lecun_uniform], ids=name)

@@ -2,9 +2,9 @@ import copy
 
 import numpy as np
 import pytest
-from strategies import LAYOUTS, fingerprint, normal
 
 from legonet import Parameter
+from strategies import LAYOUTS, fingerprint, normal
 
 
 def test_the_gradient_starts_as_zeros_of_the_same_shape_and_dtype():

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from strategies import public_packages
 
 import legonet
 from legonet import initializers
+from strategies import public_packages
 
 PACKAGES = public_packages()
 MODULES = [found.name for found in pkgutil.walk_packages(legonet.__path__, "legonet.")]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import LAYOUTS, assert_close, fingerprint, gradients, normal, normals, seeds, sizes
 
 from legonet import SGD, Linear, Parameter
 from legonet.initializers import constant, orthogonal, zeros
 from legonet.initializers import normal as normal_numbers
+from strategies import LAYOUTS, assert_close, fingerprint, gradients, normal, normals, seeds, sizes
 
 X = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 W = np.array([[1.0, -1.0], [2.0, 0.5]])

@@ -3,10 +3,10 @@ import inspect
 import mpmath
 import numpy as np
 import pytest
-from strategies import LAYOUTS, normal
-from ulp import EVERY_FLOAT16, WORST_POINTS, absolute_error, error_in_ulp, float16_error_in_ulp, points
 
 from legonet import Sigmoid
+from strategies import LAYOUTS, normal
+from ulp import EVERY_FLOAT16, WORST_POINTS, absolute_error, error_in_ulp, float16_error_in_ulp, points
 
 sigmoid = Sigmoid()
 

@@ -1,7 +1,6 @@
-from strategies import normal
-
 from legonet import Brick, Linear, Sequential, Sigmoid
 from legonet.graphs.outline import outline
+from strategies import normal
 
 
 def test_a_line_for_each_brick_with_its_parameters_aligned():

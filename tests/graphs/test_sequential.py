@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_close, gradients, like, normal, sequential_cases
 
 from legonet import SGD, Brick, Linear, MSELoss, Parameter, Sequential, ShapeError, Sigmoid, Tanh
 from legonet.training import backpropagate
+from strategies import assert_close, gradients, like, normal, sequential_cases
 
 
 class Spy(Brick):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import LAYOUTS, fingerprint, mse_cases, normal
 
 from legonet import MSELoss
 from legonet.testing import numeric_gradient
+from strategies import LAYOUTS, fingerprint, mse_cases, normal
 
 mse = MSELoss()
 Y = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

@@ -2,10 +2,10 @@ import copy
 
 import numpy as np
 import pytest
-from strategies import assert_close, normal
 
 from legonet import OptionError, Parameter, ShapeError
 from legonet.optimizers import FlatParameters
+from strategies import assert_close, normal
 
 
 def two():

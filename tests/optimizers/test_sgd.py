@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_close, fingerprint, normal, seeds
 
 from legonet import SGD, DtypeError, Linear, OptionError, Parameter, Sequential, ShapeError, Sigmoid
+from strategies import assert_close, fingerprint, normal, seeds
 
 SHAPES = [(2, 3), (3,), (), (2, 3), (0, 4)]
 TOLERANCES = {np.float16: 0.02, np.float32: 1e-5, np.float64: 1e-11}

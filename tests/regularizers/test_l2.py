@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from strategies import assert_close, normal
 
 from legonet import SGD, L2Regularizer, Linear, Parameter
+from strategies import assert_close, normal
 
 
 def weights():

@@ -1,11 +1,11 @@
 """The check of a brick: what is right passes, and each kind of mistake is named."""
 
+import re
 from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import fingerprint, normal, seeds
 
 from legonet import (
     Brick,
@@ -21,6 +21,7 @@ from legonet import (
     Tanh,
 )
 from legonet.testing import check_brick
+from strategies import fingerprint, normal, seeds
 
 X, Y = normal(4, 3, seed=1), normal(4, 3, seed=2)
 INDICES = np.array([0, 2, 2, 1])
@@ -64,6 +65,18 @@ class Table(Brick):
         np.add.at(self.rows.grad, indices, dy)
 
 
+class Late(Affine):
+    """A right brick that makes its parameters when it sees how many features there are."""
+
+    def __init__(self):
+        pass
+
+    def forward(self, x):
+        if not self.parameters():
+            super().__init__(x.shape[1])
+        return super().forward(x)
+
+
 class Product(Brick):
     """A right brick of two inputs, with a gradient by each."""
 
@@ -105,6 +118,11 @@ class NotANumber(Square):
 class LeavesDyOut(Square):
     def backward(self, dy, x):
         return 2 * x
+
+
+class UsesTheSizeOfDy(Square):
+    def backward(self, dy, x):
+        return 2 * np.abs(dy) * x
 
 
 class ReturnsNothing(Square):
@@ -166,6 +184,11 @@ class ReturnsYAlone(Square):
         return x**2
 
 
+class ReturnsThree(Square):
+    def forward(self, x):
+        return x**2, x, x
+
+
 class TransposedWeight(Brick):
     def __init__(self):
         self.weight = Parameter(normal(3, 3))
@@ -202,6 +225,12 @@ class OverwritesAGradientInPlace(Affine):
         self.scale.grad += (dy * x).sum(axis=0)
         self.shift.grad[:] = dy.sum(axis=0)
         return dy * self.scale.value
+
+
+class LosesAPartOfTheGradientThere(Affine):
+    def backward(self, dy, x):
+        self.scale.grad *= 0.99
+        return super().backward(dy, x)
 
 
 class MissesTheSumOverRows(Affine):
@@ -294,6 +323,7 @@ WRONG = {
     WrongAtOneEntry: ((X,), r"dx\[2, 1\] = 0, but finite .* \(1 of 12 entries of dx are wrong\)"),
     NotANumber: ((X,), r"dx\[0, 0\] = nan"),
     LeavesDyOut: ((X,), WRONG_X),
+    UsesTheSizeOfDy: ((X,), r"backward gives dx\[\d, \d\] = "),
     ReturnsNothing: ((X,), r"backward gives dx of type NoneType, but x has shape \(4, 3\)"),
     ReturnsAList: ((X,), r"backward gives dx of type list, but x has shape \(4, 3\)"),
     WrongShape: ((X,), r"backward gives dx of shape \(3,\), but x has shape \(4, 3\)"),
@@ -304,12 +334,15 @@ WRONG = {
     ClipsItsInputInPlace: ((X,), "writes into input 0"),
     OtherWhenCalled: ((X,), "called, it gives another output than forward"),
     ReturnsNoArray: ((X,), "forward gives a list, but its output must be a NumPy array or a float"),
-    ReturnsYAlone: ((X,), "forward"),
+    ReturnsYAlone: ((X[:2],), "forward gives a ndarray, but must give the output and the cache"),
+    ReturnsThree: ((X,), "forward gives a tuple, but must give the output and the cache"),
     TransposedWeight: ((X,), WRONG_X),
     TransposedGradient: ((X,), r"dweight\[0, 1\] = "),
     ForgetsAParameter: ((X,), r"backward gives dshift\[0\] = 0, but .* \(3 of 3 entries of dshift are wrong\)"),
     OverwritesAGradient: ((X,), r"does not add the same to scale\.grad each time: write scale\.grad \+="),
     OverwritesAGradientInPlace: ((X,), r"does not add the same to shift\.grad each time: write shift\.grad \+="),
+    LosesAPartOfTheGradientThere: ((X,), r"does not add the same to scale\.grad each time"),
+    partial(OverwritesAGradient, 3): ((1e-3 * X,), r"does not add the same to scale\.grad each time"),
     MissesTheSumOverRows: ((X,), r"dshift\[0\] = "),
     GradientOfEveryRow: ((X,), r"backward gives dshift of shape \(4, 3\), but shift has shape \(3,\)"),
     SumsOverEverything: ((X,), r"dshift\[0\] = "),
@@ -327,7 +360,7 @@ WRONG = {
 
 
 def name(kind):
-    return getattr(kind, "args", [kind])[0].__name__
+    return kind.__name__ if isinstance(kind, type) else f"{kind.func.__name__} {kind.args[0]}"
 
 
 @pytest.mark.parametrize(
@@ -364,9 +397,11 @@ RIGHT = {
     "brick used twice": (Sequential(shared := Linear(3, 3, rng=0), Tanh(), shared), (X,)),
     "empty chain": (Sequential(), (X,)),
     "empty batch": (Affine(), (X[:0],)),
+    "parameters that are made in forward": (Late(), (X,)),
     "float32": (Sequential(Linear(3, 2, rng=0, dtype=np.float32), Sigmoid()), (X.astype(np.float32),)),
     "float16": (Linear(3, 2, rng=0, dtype=np.float16), (X.astype(np.float16),)),
     "large numbers": (Sequential(Linear(3, 2, rng=0), Square()), (1e4 * X,)),
+    "a large number beside small ones": (Affine(), (np.array([[1e8, 1.0, 1.0]]),)),
     "small numbers": (Sequential(Linear(3, 2, rng=0), Sigmoid()), (1e-6 * X,)),
     "one input used as both": (Product(), (X, X)),
 }
@@ -420,6 +455,20 @@ def test_the_numbers_drawn_follow_the_generator():
             check_brick(WrongFactor(), X, rng=rng)
         messages.append(str(caught.value))
     assert messages[0] == messages[1] != messages[2] == messages[3]
+
+
+def test_the_numbers_drawn_are_the_same_ones_when_nothing_is_said():
+    with pytest.raises(GradientError) as caught:
+        check_brick(WrongFactor(), X)
+    with pytest.raises(GradientError, match=re.escape(str(caught.value))):
+        check_brick(WrongFactor(), X, rng=0)
+
+
+def test_at_an_input_that_is_not_a_number_there_is_no_derivative_to_compare_with():
+    x = X.copy()
+    x[1, 2] = np.nan
+    with pytest.raises(GradientError, match=r"dx\[0, 0\] = .*, but finite differences of forward give nan"):
+        check_brick(Affine(), x)
 
 
 @pytest.mark.parametrize(

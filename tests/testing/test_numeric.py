@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import LAYOUTS, assert_close, fingerprint, normal, normals
 
 from legonet import DtypeError, LegonetError
 from legonet.testing import numeric_gradient
+from strategies import LAYOUTS, assert_close, fingerprint, normal, normals
 
 
 @given(st.integers(0, 3).flatmap(lambda axes: normals(axes=axes)))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from strategies import assert_close, gradients, normal
 
 from legonet import L2Regularizer, Linear, MSELoss, Sequential, ShapeError, Sigmoid
 from legonet.training import Backpropagated, backpropagate
+from strategies import assert_close, gradients, normal
 
 X, TARGET, mse = normal(5, 3, seed=1), normal(5, 2, seed=2), MSELoss()
 
