@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from _common import BLUE, ORANGE, Parser, accuracy, new_figure, open_folder, whole_number, xor_points
 
+from _common import BLUE, ORANGE, Parser, accuracy, new_figure, open_folder, whole_number, xor_points
 from legonet import SGD, Brick, GradientError, L2Regularizer, Linear, MSELoss, Parameter, Sequential, Sigmoid
 from legonet.testing import check_brick
 from legonet.training import backpropagate

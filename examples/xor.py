@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
 from _common import (
     BLUE,
     ORANGE,
@@ -28,7 +29,6 @@ from _common import (
     whole_number,
     xor_points,
 )
-
 from legonet import SGD, Array, L2Regularizer, Linear, MSELoss, Sequential, Sigmoid
 from legonet.training import backpropagate
 

@@ -91,9 +91,9 @@ def check_brick(brick: Brick[Any], *inputs: Array, rng: np.random.Generator | in
     upstream_before = dy.copy()
     dx = brick.backward(upstream, cache)
     gradients = {name: parameter.grad.copy() for name, parameter in brick.named_parameters()}
-    after = [*_snapshot(brick, inputs), ("dy", dy)]
-    for (name, was), (_, now) in zip([*before, ("dy", upstream_before)], after, strict=True):
-        if not np.array_equal(was, now, equal_nan=True):
+    after = _snapshot(brick, inputs) | {"dy": dy}
+    for name, was in (before | {"dy": upstream_before}).items():
+        if not np.array_equal(was, after[name], equal_nan=True):
             _fail(brick, f"forward or backward writes into {name}")
     if not np.array_equal(brick(*inputs), y, equal_nan=True):
         _fail(brick, "called, it gives another output than forward")
@@ -140,9 +140,9 @@ def _input_in_float64(number: int, x: Array) -> Array:
     return np.array(x, dtype=np.float64)
 
 
-def _snapshot(brick: Brick[Any], inputs: tuple[Array, ...]) -> list[tuple[str, Array]]:
-    values = [(f"parameter {name}", parameter.value.copy()) for name, parameter in brick.named_parameters()]
-    return [*values, *((f"input {number}", x.copy()) for number, x in enumerate(inputs))]
+def _snapshot(brick: Brick[Any], inputs: tuple[Array, ...]) -> dict[str, Array]:
+    values = {f"parameter {name}": parameter.value.copy() for name, parameter in brick.named_parameters()}
+    return values | {f"input {number}": x.copy() for number, x in enumerate(inputs)}
 
 
 def _pairs(
