@@ -104,7 +104,7 @@ def open_folder(parser: argparse.ArgumentParser, folder: Path) -> Path | None:
     try:
         importlib.import_module("matplotlib.figure")
     except ImportError:
-        print("There will be no pictures: they need matplotlib, pip install 'legonet[plot]'", file=sys.stderr)
+        print("There will be no pictures: they need matplotlib, pip install matplotlib", file=sys.stderr)
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,8 @@ def draw(figure: "Figure", run: Run, now: Moment, x: Array, target: Array) -> No
     """Draw the article's three panels as they were at the moment `now`."""
     neurons, steps = "neuron" + "s" * (run.hidden > 1), "step" + "s" * (now.step != 1)
     state = f"accuracy {now.accuracy:.2f}" if math.isfinite(now.loss) else "the loss is no longer a number"
-    figure.suptitle(f"XOR with {run.hidden} hidden {neurons}: {state} after {now.step:,} {steps}")
+    biases = "" if any(name.endswith("bias") for name, _ in now.net.named_parameters()) else ", no biases"
+    figure.suptitle(f"XOR with {run.hidden} hidden {neurons}{biases}: {state} after {now.step:,} {steps}")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.25, 1, 1.25])
     draw_curve(left, run, now, [moment.accuracy for moment in run.moments])
     left.set(title="Accuracy", ylim=(0, 1.03))

@@ -137,10 +137,13 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
     """Accept the rarer legal cases and explain the rest."""
     needed = np.dtype(np.float64 if dtype is None else dtype)
     if not isinstance(array, np.ndarray):
-        hint = f"pass numpy.asarray({name}, dtype=numpy.{needed})"
+        is_list = isinstance(array, list | tuple)
+        what = name if name.isidentifier() else "..."
+        hint = f"pass numpy.asarray({what}, dtype=numpy.{needed})" if is_list else ""
         _refuse(DtypeError, who, f"{name} as a NumPy array", f"{name} is a {type(array).__name__}", hint)
     if type(array) not in (np.ndarray, np.memmap):
-        hint = "pass a plain array, with masked entries filled or left out"
+        masked = isinstance(array, np.ma.MaskedArray)
+        hint = "pass a plain array" + (", with masked entries filled or left out" if masked else "")
         _refuse(DtypeError, who, f"{name} as a plain NumPy array", f"{name} is a {type(array).__name__}", hint)
     if not (array.dtype.kind == "f" if dtype is None else array.dtype == dtype):
         kind = "of a floating-point dtype" if dtype is None else f"of dtype {needed}"

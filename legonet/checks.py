@@ -47,7 +47,7 @@ def check_size(who: object, name: str, value: int) -> int:
     except TypeError:
         size = -1
     if not 0 <= size <= sys.maxsize:
-        raise OptionError(f"{who} needs {name} as a whole number >= 0, but {name} is {brief(value)}")
+        raise OptionError(f"{who} needs {name} as a whole number >= 0, but {name} is {brief(repr(value))}")
     return size
 
 
@@ -108,7 +108,7 @@ def check_number(
     if not (math.isfinite(number) and all(holds(number, bound) for _, bound, holds in bounds)):
         limits = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
         needed = f"a finite number {limits}".rstrip()
-        raise OptionError(f"{who} needs {name} as {needed}, but {name} is {brief(value)}")
+        raise OptionError(f"{who} needs {name} as {needed}, but {name} is {brief(repr(value))}")
     return number
 
 
@@ -147,7 +147,7 @@ def check_scalar(who: object, name: str, value: float) -> float:
             return float(value)
     except OverflowError:
         pass
-    raise OptionError(f"{brief(who, 80)} needs {name} as a number, but {name} is {brief(value)}")
+    raise OptionError(f"{brief(who, 80)} needs {name} as a number, but {name} is {brief(repr(value))}")
 
 
 def check_dtype(who: object, dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
@@ -182,7 +182,7 @@ def check_dtype(who: object, dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]
     except (TypeError, ValueError, SyntaxError):
         checked = np.dtype(bool)
     if checked.kind != "f":
-        raise OptionError(f"{who} needs dtype as a floating-point dtype, but dtype is {brief(dtype)}")
+        raise OptionError(f"{who} needs dtype as a floating-point dtype, but dtype is {brief(repr(dtype))}")
     return checked.newbyteorder("=")
 
 
@@ -216,7 +216,7 @@ def check_rng(who: object, rng: np.random.Generator | int | None) -> np.random.G
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise OptionError(
-            f"{who} needs rng as a numpy.random.Generator, a whole number >= 0 or None, but rng is {brief(rng)}"
+            f"{who} needs rng as a numpy.random.Generator, a whole number >= 0 or None, but rng is {brief(repr(rng))}"
         ) from None
 
 

@@ -153,7 +153,9 @@ def initialize(
         return Parameter(drawn.astype(dtype))
     if not isinstance(initial, np.ndarray):
         needed = f"{name} as a function (rng, shape) -> array, an initializer, or as the array itself"
-        given = f"{name} is a {type(initial).__name__}: pass numpy.asarray({name}, dtype=numpy.{np.dtype(dtype)})"
+        given = f"{name} is a {type(initial).__name__}"
+        if isinstance(initial, list | tuple):
+            given += f": pass numpy.asarray({name}, dtype=numpy.{np.dtype(dtype)})"
         raise DtypeError(f"{who} needs {needed}, but {given}")
     check_array(who, name, initial, shape, dtype)
     return Parameter(initial)

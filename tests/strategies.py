@@ -126,6 +126,15 @@ def fingerprint(*values: Any) -> list[Any]:
     return notes
 
 
+def freeze(*values: Any) -> None:
+    """Make writing into arrays an error, those in lists and tuples as well."""
+    for value in values:
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+        elif isinstance(value, list | tuple):
+            freeze(*value)
+
+
 def assert_close(found: Iterable[Any], wanted: Iterable[Any], tolerance: float = 1e-12) -> None:
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)

@@ -102,8 +102,8 @@ def test_other_numbers_are_refused_with_both_dtypes_and_a_hint(dtype, needed, me
 def test_what_is_no_array_is_refused_with_the_way_to_make_it_one(value, kind):
     with pytest.raises(DtypeError) as caught:
         check_array("it", "x", value, dtype=np.float32)
-    hint = "pass numpy.asarray(x, dtype=numpy.float32)"
-    assert str(caught.value) == f"it needs x as a NumPy array, but x is a {kind}: {hint}"
+    hint = ": pass numpy.asarray(x, dtype=numpy.float32)" if isinstance(value, list | tuple) else ""
+    assert str(caught.value) == f"it needs x as a NumPy array, but x is a {kind}{hint}"
 
 
 @pytest.mark.parametrize("kind", [np.ma.MaskedArray, np.matrix, type("Mine", (np.ndarray,), {})])

@@ -125,7 +125,7 @@ KINDS = {
     "a tuple": (lambda a: tuple(a.tolist()), DtypeError, ("is a tuple", "numpy.asarray("), set()),
     "None": (lambda a: None, DtypeError, ("is a NoneType",), INITIAL),
     "a number": (lambda a: 1.0, DtypeError, ("is a float",), set()),
-    "a NumPy number": (lambda a: np.float64(1.0), DtypeError, ("is a float64", "numpy.asarray("), set()),
+    "a NumPy number": (lambda a: np.float64(1.0), DtypeError, ("is a float64",), set()),
     "a text": (lambda a: "numbers", DtypeError, ("is a str",), INITIAL),
     "a dictionary": (lambda a: {"x": 1.0}, DtypeError, ("is a dict",), INITIAL),
     "a masked array": (lambda a: np.ma.masked_less(a, 0), DtypeError, ("is a MaskedArray", "filled"), set()),

@@ -20,8 +20,7 @@ def test_a_size_is_a_whole_number_from_0(value):
 def test_no_other_size_is_taken(value):
     with pytest.raises(OptionError) as caught:
         check_size("it", "n", value)
-    given = value if isinstance(value, str) else repr(value)
-    assert str(caught.value) == f"it needs n as a whole number >= 0, but n is {given}"
+    assert str(caught.value) == f"it needs n as a whole number >= 0, but n is {value!r}"
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int8(1)], ids=repr)

@@ -351,7 +351,7 @@ def test_without_matplotlib_all_but_the_pictures_is_done(script, tmp_path):
     done = run(script, "--steps", "20", cwd=tmp_path, without=["matplotlib", "tqdm"])
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
-    assert done.stderr.splitlines()[0] == "There will be no pictures: they need matplotlib, pip install 'legonet[plot]'"
+    assert done.stderr.splitlines()[0] == "There will be no pictures: they need matplotlib, pip install matplotlib"
     assert "Picture" not in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -191,7 +191,7 @@ def test_numbers_that_do_not_fit_are_refused_given_or_drawn(initial, error, mess
 @pytest.mark.parametrize(
     ("initializer", "message"),
     [
-        (partial(constant, value="1"), "constant needs value as a finite number, but value is 1"),
+        (partial(constant, value="1"), "constant needs value as a finite number, but value is '1'"),
         (partial(constant, value=np.nan), "constant needs value as a finite number, but value is nan"),
         (partial(uniform, low=1.0, high=-1.0), "uniform needs low as a finite number <= -1.0, but low is 1.0"),
         (partial(uniform, high=np.inf), "uniform needs high as a finite number, but high is inf"),

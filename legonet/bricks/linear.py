@@ -91,8 +91,10 @@ class Linear(Brick[Array]):
         dtype = check_dtype("Linear", dtype)
         rng = check_rng("Linear", rng)
         self.weight = initialize("Linear", "weight", weight, rng, (rows, columns), dtype)
-        bias = zeros if bias is True else bias
-        self.bias = None if bias is False else initialize("Linear", "bias", bias, rng, (columns,), dtype)
+        if isinstance(bias, bool | np.bool_):
+            self.bias = initialize("Linear", "bias", zeros, rng, (columns,), dtype) if bias else None
+        else:
+            self.bias = initialize("Linear", "bias", bias, rng, (columns,), dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
@@ -121,5 +123,6 @@ class Linear(Brick[Array]):
             self.bias.grad += ones(len(dy), dy.dtype).dot(dy)
 
     def __repr__(self) -> str:
-        rows, columns = self.weight.value.shape
-        return f"Linear({rows}, {columns}{'' if self.bias else ', bias=False'})"
+        (rows, columns), dtype = self.weight.value.shape, self.weight.value.dtype
+        options = "" if self.bias else ", bias=False"
+        return f"Linear({rows}, {columns}{options}{'' if dtype == np.float64 else f', dtype={dtype}'})"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from legonet.arrays import brief
 from legonet.brick import Brick
 
 
@@ -30,18 +31,22 @@ def outline(net: Brick[Any]) -> str:
           [1] Sigmoid()     0
       [1] Linear(3, 1)      4  weight (3, 1), bias (1,)
     """
-    rows = list(_rows(net, "  "))
+    rows = list(_rows(net, "  ", {}))
     width, digits = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     table = [f"{name:{width}}  {count:>{digits}}  {shapes}".rstrip() for name, count, shapes in rows]
     return "\n".join([f"{type(net).__name__}: {_count(net)} parameters", *table])
 
 
-def _rows(net: Brick[Any], indent: str) -> Iterator[tuple[str, str, str]]:
+def _rows(net: Brick[Any], indent: str, seen: dict[int, str]) -> Iterator[tuple[str, str, str]]:
     for place, brick in enumerate(getattr(net, "bricks", ())):
-        inside = list(_rows(brick, indent + "    "))
-        name = type(brick).__name__ if inside else repr(brick)
+        label = f"{indent}[{place}]"
+        if id(brick) in seen and brick.parameters():
+            yield f"{label} {brief(brick)}", "", f"shared with {seen[id(brick)]}"
+            continue
+        seen[id(brick)] = label.strip()
+        inside = list(_rows(brick, indent + "    ", seen))
         shapes = "" if inside else ", ".join(f"{name} {p.value.shape}" for name, p in brick.named_parameters())
-        yield f"{indent}[{place}] {name}", _count(brick), shapes
+        yield f"{label} {type(brick).__name__ if inside else repr(brick)}", _count(brick), shapes
         yield from inside
 
 

@@ -129,10 +129,10 @@ class Sequential(Brick[list[Any]]):
         return iter(self.bricks)
 
     @overload
-    def __getitem__(self, place: int) -> Brick[Any]: ...
+    def __getitem__(self, place: int) -> Any: ...
     @overload
     def __getitem__(self, place: slice) -> "Sequential": ...
-    def __getitem__(self, place: int | slice) -> Brick[Any]:
+    def __getitem__(self, place: int | slice) -> Any:
         return Sequential(*self.bricks[place]) if isinstance(place, slice) else self.bricks[place]
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ def test_a_shared_parameter_counts_once_in_the_sum():
     assert outline(Sequential(linear, linear)).splitlines() == [
         "Sequential: 4 parameters",
         "  [0] Linear(2, 2, bias=False)  4  weight (2, 2)",
-        "  [1] Linear(2, 2, bias=False)  4  weight (2, 2)",
+        "  [1] Linear(2, 2, bias=False)     shared with [0]",
     ]
 
 

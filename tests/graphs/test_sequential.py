@@ -65,6 +65,22 @@ def test_backward_calls_each_brick_once_and_hands_on_the_very_array_that_it_got(
     assert dx is returned[-1]
 
 
+def test_called_it_calls_its_bricks_which_may_do_something_else_than_in_training():
+    class Noise(Brick):
+        def forward(self, x):
+            return x + 1000.0, None
+
+        def backward(self, dy, cache):
+            return dy
+
+        def __call__(self, x):
+            return x
+
+    x = normal(5, 3)
+    np.testing.assert_array_equal(Sequential(Noise(), Sequential(Noise()))(x), x)
+    np.testing.assert_array_equal(Sequential(Noise(), Sequential(Noise())).forward(x)[0], x + 1000.0 + 1000.0)
+
+
 def test_training_calls_each_brick_once_and_the_lowest_one_for_its_parameters_only():
     net, calls = watched(*bricks())
     y, caches = net.forward(normal(5, 3))

@@ -36,6 +36,13 @@ def test_entries_are_put_back_bit_for_bit_in_any_layout(layout):
     assert_close([gradient], [2 * array], 1e-9)
 
 
+def test_along_a_straight_line_it_is_exact_to_the_last_bit():
+    array = np.array([0.1, 1e3 / 3, -1e9 / 7])
+    assert numeric_gradient(lambda: float(array[0]), array).tolist() == [1.0, 0.0, 0.0]
+    assert numeric_gradient(lambda: float(array[1]), array).tolist() == [0.0, 1.0, 0.0]
+    assert numeric_gradient(lambda: float(array[2]), array).tolist() == [0.0, 0.0, 1.0]
+
+
 def test_entries_are_put_back_after_an_error():
     array, calls = np.array([0.1, 0.2]), []
 
