@@ -71,7 +71,7 @@ def quiet(function: _Function) -> _Function:
     return cast(_Function, quietly)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def ones(size: int, dtype: np.dtype[Any]) -> Array:
     """Return a read-only vector of ones: 1ᵀ a sums the rows of a three times as fast as ``a.sum(axis=0)``.
 

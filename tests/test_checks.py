@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from legonet import Linear, OptionError, Parameter
-from legonet.checks import check_dtype, check_number, check_parameters, check_rng, check_size
+from legonet.checks import check_dtype, check_number, check_parameters, check_rng, check_scalar, check_size
 
 PARAMETER = Parameter(np.zeros(2))
 
@@ -67,6 +67,25 @@ def test_without_bounds_the_message_has_no_gap():
     with pytest.raises(OptionError) as caught:
         check_number("it", "n", None)
     assert str(caught.value) == "it needs n as a finite number, but n is None"
+
+
+@pytest.mark.parametrize("value", [1.5, 2, np.float32(0.5), np.int8(1), np.nan, -np.inf], ids=repr)
+def test_a_scalar_is_any_number_and_becomes_a_float(value):
+    scalar = check_scalar("it", "n", value)
+    assert scalar == value or np.isnan(value)
+    assert type(scalar) is float
+
+
+@pytest.mark.parametrize("value", ["1", None, True, np.True_, 1j, [1.0], np.ones(1), np.array(1.0)], ids=repr)
+def test_nothing_else_is_a_scalar(value):
+    with pytest.raises(OptionError) as caught:
+        check_scalar("it", "n", value)
+    assert str(caught.value) == f"it needs n as a number, but n is {value!r}"
+
+
+def test_a_scalar_must_fit_into_a_float():
+    with pytest.raises(OptionError, match=r"^it needs n as a number, but n is 1000.*\.\.\."):
+        check_scalar("it", "n", 10**400)
 
 
 @pytest.mark.parametrize("dtype", [float, "f2", np.float32, np.dtype("f8"), np.longdouble, "float16"], ids=str)

@@ -283,6 +283,12 @@ class SetsRows(Table):
         self.rows.grad[indices] = dy
 
 
+class WritesIntoItsIndices(Table):
+    def forward(self, indices):
+        indices[0] = 1
+        return super().forward(indices)
+
+
 class SwapsItsInputs(Product):
     def backward(self, dy, cache):
         return super().backward(dy, cache)[::-1]
@@ -351,6 +357,7 @@ WRONG = {
     OtherParameterGradients: ((X,), r"does not add the same to shift\.grad"),
     LosesRepeatedRows: ((INDICES,), r"drows\[2, 0\] = .* \(2 of 6 entries of drows are wrong\)"),
     SetsRows: ((INDICES,), r"does not add the same to rows\.grad each time"),
+    WritesIntoItsIndices: ((INDICES.copy(),), "writes into input 0"),
     SwapsItsInputs: ((X, Y), WRONG_X),
     MSEWithoutTheRows: ((X, Y), WRONG_X),
     MSEWithoutTheUpstreamGradient: ((X, Y), WRONG_X),
@@ -478,6 +485,7 @@ def test_at_an_input_that_is_not_a_number_there_is_no_derivative_to_compare_with
         ((Sigmoid, X), OptionError, "check_brick needs a Brick, but got <class"),
         ((Sigmoid(), X.tolist()), DtypeError, "check_brick needs input 0 as a NumPy array, but input 0 is a list"),
         ((MSELoss(), X, None), DtypeError, "check_brick needs input 1 as a NumPy array, but input 1 is a NoneType"),
+        ((Square(), INDICES), OptionError, "check_brick needs input 0 of a floating-point dtype to check its gradient"),
         ((Sigmoid(), X + 1j), DtypeError, "check_brick needs input 0 of a floating-point dtype"),
     ],
 )
