@@ -13,8 +13,6 @@ from legonet.errors import GradientError, OptionError
 
 from .numeric import numeric_gradient
 
-_RELATIVE, _ABSOLUTE = 1e-6, 1e-8
-
 
 def check_brick(brick: Brick[Any], *inputs: Array, rng: np.random.Generator | int | None = 0) -> None:
     """Check the backward pass of a brick at the given inputs, or raise a GradientError that says what is wrong.
@@ -114,7 +112,7 @@ def check_brick(brick: Brick[Any], *inputs: Array, rng: np.random.Generator | in
             given = f"shape {gradient.shape}" if isinstance(gradient, np.ndarray) else f"type {type(gradient).__name__}"
             _fail(brick, f"backward gives d{name} of {given}, but {name} has shape {array.shape}")
         numeric = numeric_gradient(weighted_output, array)
-        bound = _RELATIVE * np.abs(numeric) + _ABSOLUTE * max(scale, 1.0)
+        bound = 1e-6 * np.abs(numeric) + 1e-8 * scale + 1e-10
         wrong = np.argwhere(~(np.abs(gradient - numeric) <= bound))
         if len(wrong):
             entry = tuple(wrong[0].tolist())
@@ -136,7 +134,7 @@ def _in_float64(brick: Brick[Any]) -> Brick[Any]:
 
 def _input_in_float64(number: int, x: Array) -> Array:
     if isinstance(x, np.ndarray) and x.dtype.kind in "iub":
-        return x
+        return x.copy()
     check_array("check_brick", f"input {number}", x, (...,))
     return np.array(x, dtype=np.float64)
 
