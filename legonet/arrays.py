@@ -35,7 +35,8 @@ def quiet(function: _Function) -> _Function:
 
     Stable formulas need no silence for finite numbers; infinity times zero and infinity minus infinity do. The
     function runs in a context of its own in which NumPy keeps silent, at a fraction of the cost of entering
-    `numpy.errstate` each time (0.05 against 0.3 µs).
+    `numpy.errstate` each time (0.05 against 0.3 µs). A context variable or `numpy.errstate` of the caller is not seen
+    inside.
 
     Parameters
     ----------
@@ -128,7 +129,9 @@ def check_array(who: object, name: str, array: Array, shape: Shape = ROWS, dtype
     # The usual cases first, in few steps: this runs at each joint of each pass.
     if type(array) is ndarray and (array.dtype == dtype if dtype is not None else array.dtype.kind == "f"):
         given = array.shape
-        if given == shape or (given and (shape is ROWS or (given[1:] == shape[1:] and type(shape[0]) is str))):
+        if given == shape or (shape is ROWS and given):
+            return
+        if given and shape and given[1:] == shape[1:] and type(shape[0]) is str:
             return
     _check_carefully(who, name, array, shape, dtype)
 

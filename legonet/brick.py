@@ -50,7 +50,8 @@ class Brick(ABC, Generic[Cache]):
     >>> check_brick(Scale(3), np.random.default_rng(0).normal(size=(4, 3)))
     """
 
-    # Layers, losses and regularizers differ in their number of inputs; each subclass states its own.
+    # Layers, losses and regularizers differ in their inputs. Type checkers let a subclass state its own only if this
+    # takes (*args: Any, **kwargs: Any).
     @abstractmethod
     def forward(self, *inputs: Any, **options: Any) -> tuple[Any, Cache]:
         """Return the output and the cache: exactly what `backward` needs, and nothing else.
@@ -60,7 +61,7 @@ class Brick(ABC, Generic[Cache]):
         *inputs : numpy.ndarray
             The inputs, batch first. They are never written into.
         **options : object
-            None in legonet itself.
+            Keyword inputs, if the brick has any.
 
         Returns
         -------

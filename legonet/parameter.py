@@ -16,7 +16,8 @@ class Parameter:
     Attributes
     ----------
     value : numpy.ndarray
-        The numbers. An optimizer writes into this array; copy it to keep it.
+        The numbers. An optimizer puts a view of its own vector here when it is made, and then writes into it: read
+        the attribute anew instead of keeping the array, and copy it to keep the numbers.
     grad : numpy.ndarray
         dL/dvalue, in the shape and dtype of `value`: zeros until a ``backward`` adds to it with ``+=``. An
         optimizer's step uses it up and leaves zeros.

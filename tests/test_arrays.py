@@ -38,6 +38,7 @@ def test_a_fitting_shape_passes(shape, needed):
     ("shape", "needed", "message"),
     [
         ((7, 4), ("batch", 5), "it needs x of shape (batch, 5), but x has shape (7, 4)"),
+        ((7,), (), "it needs x of shape (), but x has shape (7,)"),
         ((7, 4), (8, 4), "it needs x of shape (8, 4), but x has shape (7, 4)"),
         ((7, 4), (8, "features"), "it needs x of shape (8, features), but x has shape (7, 4)"),
         ((7, 4), ("batch",), "it needs x of shape (batch,), but x has shape (7, 4)"),

@@ -7,6 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
 from legonet.initializers import Initializer, glorot_uniform, initialize, zeros
+from legonet.parameter import Parameter
 
 
 class Linear(Brick[Array]):
@@ -91,16 +92,16 @@ class Linear(Brick[Array]):
         dtype = check_dtype("Linear", dtype)
         rng = check_rng("Linear", rng)
         self.weight = initialize("Linear", "weight", weight, rng, (rows, columns), dtype)
-        if isinstance(bias, bool | np.bool_):
-            self.bias = initialize("Linear", "bias", zeros, rng, (columns,), dtype) if bias else None
-        else:
-            self.bias = initialize("Linear", "bias", bias, rng, (columns,), dtype)
+        self.bias: Parameter | None = None
+        if bias is not False:
+            self.bias = initialize("Linear", "bias", zeros if bias is True else bias, rng, (columns,), dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = x W + b of shape (batch, out_features), and x for `backward`."""
         W = self.weight.value
-        check_array(self, "x", x, ("batch", W.shape[0]), W.dtype)
+        check_array(self, "x", x, ("batch", len(W)), W.dtype)
+        # x.dot(W) rather than x @ W: on small arrays it takes less than half the time.
         y: Array = x.dot(W)
         if self.bias is not None:
             y += self.bias.value
@@ -124,5 +125,5 @@ class Linear(Brick[Array]):
 
     def __repr__(self) -> str:
         (rows, columns), dtype = self.weight.value.shape, self.weight.value.dtype
-        options = "" if self.bias else ", bias=False"
+        options = "" if self.bias is not None else ", bias=False"
         return f"Linear({rows}, {columns}{options}{'' if dtype == np.float64 else f', dtype={dtype}'})"

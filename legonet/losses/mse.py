@@ -26,7 +26,8 @@ class MSELoss(Brick[Array]):
     Notes
     -----
     PyTorch's ``mse_loss`` has no factor 1/2 and averages over the outputs as well: for K outputs it is 2/K times
-    this loss. With ``reduction="sum"`` it is 2N times this loss.
+    this loss. With ``reduction="sum"`` it is 2N times this loss. The squares are summed in the dtype of y: in float16
+    their sum must stay below 65504.
 
     References
     ----------

@@ -1,6 +1,7 @@
 """Parameters laid end to end, so that an optimizer reads as the formula of its paper: θ ← θ - α g."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -42,63 +43,53 @@ class FlatParameters:
     """
 
     def __init__(self, who: str, parameters: Iterable[Parameter]) -> None:
-        by_dtype: dict[np.dtype[np.floating], list[Parameter]] = {}
-        for parameter in check_parameters(who, parameters):
-            by_dtype.setdefault(parameter.value.dtype, []).append(parameter)
-        self._pieces = [_Piece(group) for group in by_dtype.values()]
+        self.__setstate__(check_parameters(who, parameters))
+
+    # A copied view is an array of its own: a copy of this gathers the copied parameters anew.
+    def __getstate__(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter, _, _ in self._views)
+
+    def __setstate__(self, parameters: tuple[Parameter, ...]) -> None:
+        self._views = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
+        self._gather()
 
     def vectors(self) -> list[tuple[Array, Array]]:
-        """Yield θ and g, once for each dtype, always in the same order.
+        """Return θ and g for each dtype, always in the same order.
 
         A parameter whose ``value`` or ``grad`` was replaced by another array since is taken in again.
 
-        Yields
-        ------
-        theta : numpy.ndarray
-            The values, of shape (n,).
-        g : numpy.ndarray
-            The gradients, of shape (n,).
+        Returns
+        -------
+        list of (theta, g)
+            The values and the gradients, each a numpy.ndarray of shape (n,).
 
         Raises
         ------
         ShapeError, DtypeError
             If the array that replaced one has another shape or dtype.
         """
-        return [piece.vectors() for piece in self._pieces]
-
-
-class _Piece:
-    """Parameters of one dtype."""
-
-    def __init__(self, parameters: list[Parameter]) -> None:
-        self._views = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
-        self._gather()
-
-    # A copied view is an array of its own: a copy of this gathers the copied parameters anew.
-    def __getstate__(self) -> list[Parameter]:
-        return [parameter for parameter, _, _ in self._views]
-
-    def __setstate__(self, parameters: list[Parameter]) -> None:
-        self.__init__(parameters)  # type: ignore[misc]  # the same work as for a new one
-
-    def vectors(self) -> tuple[Array, Array]:
         for parameter, value, grad in self._views:
             if parameter.value is not value or parameter.grad is not grad:
                 self._gather()
                 break
-        return self._theta, self._g
+        return self._vectors
 
     def _gather(self) -> None:
+        by_dtype: dict[np.dtype[Any], list[Parameter]] = {}
         for parameter, value, _ in self._views:
             check_array(parameter, "value", parameter.value, value.shape, value.dtype)
             check_array(parameter, "grad", parameter.grad, value.shape, value.dtype)
-        self._theta = np.concatenate([parameter.value.ravel() for parameter, _, _ in self._views])
-        self._g = np.concatenate([parameter.grad.ravel() for parameter, _, _ in self._views])
-        views, start = [], 0
-        for parameter, value, _ in self._views:
-            stop = start + value.size
-            parameter.value = self._theta[start:stop].reshape(value.shape)
-            parameter.grad = self._g[start:stop].reshape(value.shape)
-            views.append((parameter, parameter.value, parameter.grad))
-            start = stop
-        self._views = views
+            by_dtype.setdefault(value.dtype, []).append(parameter)
+        self._vectors = [_lay_end_to_end(group) for group in by_dtype.values()]
+        self._views = [(parameter, parameter.value, parameter.grad) for parameter, _, _ in self._views]
+
+
+def _lay_end_to_end(parameters: list[Parameter]) -> tuple[Array, Array]:
+    """Return the values as one vector and the gradients as another, and make those of each parameter views of them."""
+    theta = np.concatenate([parameter.value.ravel() for parameter in parameters])
+    g = np.concatenate([parameter.grad.ravel() for parameter in parameters])
+    ends = np.cumsum([parameter.value.size for parameter in parameters])[:-1]
+    for parameter, value, grad in zip(parameters, np.split(theta, ends), np.split(g, ends), strict=True):
+        shape = parameter.value.shape
+        parameter.value, parameter.grad = value.reshape(shape), grad.reshape(shape)
+    return theta, g

@@ -39,10 +39,9 @@ def backpropagate(
 
         y, net_cache = net.forward(x)
         value, loss_cache = loss.forward(y, target)
-        dy = loss.backward(1.0, loss_cache)
-        net.backward_parameters(dy, net_cache)
-        for regularizer in regularizers:
-            penalty, cache = regularizer.forward()
+        penalties = [(regularizer, *regularizer.forward()) for regularizer in regularizers]
+        net.backward_parameters(loss.backward(1.0, loss_cache), net_cache)
+        for regularizer, _, cache in penalties:
             regularizer.backward(1.0, cache)
 
     All forward passes come first, so that bad input leaves every gradient as it was. An optimizer's step then uses
