@@ -48,6 +48,7 @@ class Brick(ABC, Generic[Cache]):
     ...         return dy * self.scale.value
     >>> from legonet.testing import check_brick
     >>> check_brick(Scale(3), np.random.default_rng(0).normal(size=(4, 3)))
+    Scale(): 30 of 30 derivatives are right, at 2 points
     """
 
     # Layers, losses and regularizers differ in their inputs. Type checkers let a subclass state its own only if this

@@ -9,7 +9,8 @@
     │                    and TypeError
     └── GradientError    also AssertionError  backward contradicts forward
 
-A message says who raised it, what was needed and what was given, in at most 300 characters. Containers add
+A message says who raised it, what was needed and what was given, in at most 300 characters; that of a GradientError
+is a report of some lines. Containers add
 where in the network it arose as a note (:pep:`678`), which Python prints below the message.
 """
 
@@ -33,4 +34,24 @@ class OptionError(LegonetError, ValueError, TypeError):
 
 
 class GradientError(LegonetError, AssertionError):
-    """A ``backward`` method contradicts its ``forward`` method."""
+    """A ``backward`` method contradicts its ``forward`` method.
+
+    Attributes
+    ----------
+    brick : str
+        The brick, as it prints.
+    gradient : str
+        Which gradient is wrong, such as ``"dx"`` or ``"weight.grad"``; empty if something else is.
+    cause : str
+        The class of the likeliest cause, such as ``"size_factor"``.
+    diagnosis : str
+        The likeliest cause in one sentence.
+    short : str
+        Brick, number and cause on one line, as for a log.
+    """
+
+    brick: str = ""
+    gradient: str = ""
+    cause: str = ""
+    diagnosis: str = ""
+    short: str = ""

@@ -1,8 +1,10 @@
 """The public check of a brick: its hand-written gradients against finite differences."""
 
 import copy
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,153 +13,281 @@ from legonet.brick import Brick
 from legonet.checks import check_rng
 from legonet.errors import GradientError, OptionError
 
-from .numeric import numeric_gradient
+from .compare import Tally
+from .diagnosis import diagnose
+from .examine import Point, Refused, examine, vary_parameters
+from .inputs import Floats, Input, Integers, as_spec
+from .probe import Fault, input_names
+from .recipe import Recipe
+from .report import Report, failure, success
+
+POINTS = 60
+"""How many points are tried if only shapes are known."""
+
+Redraw = Callable[..., Point | None]
 
 
-def check_brick(brick: Brick[Any], *inputs: Array, rng: np.random.Generator | int | None = 0) -> None:
-    """Check the backward pass of a brick at the given inputs, or raise a GradientError that says what is wrong.
+def check_brick(
+    brick: Brick[Any],
+    *inputs: Array | Input,
+    rng: np.random.Generator | int | None = 0,
+    sizes: Mapping[str, Any] | None = None,
+    constants: Iterable[str] = (),
+    call_differs: bool = False,
+) -> Report:
+    """Check the backward pass of a brick against its forward pass, or raise a GradientError that says what is wrong.
 
-    The gradient by every float input that ``backward`` returns one for, and by every parameter, is compared with
-    central finite differences of ``sum(dy * forward(*inputs))`` for a random upstream gradient dy, in float64. The
-    brick must also leave its inputs, dy and its parameters as they are, add to the gradients of its parameters (not
-    replace them), give the same output when it is called, and add the same in ``backward_parameters``.
+    The gradient by every float input and by every parameter is compared with finite differences of
+    ``sum(dy * forward(*inputs))`` for a random upstream gradient dy. Both sides have error bars, so there is no
+    tolerance to choose; at kinks and ties every value between the one-sided derivatives is right. Then come the
+    promises of a brick: shapes and dtypes, linearity in dy, nothing is written into, nothing is remembered, gradients
+    add up, the layout in memory does not matter.
 
     The check works on a copy: the brick and the inputs stay as they are.
 
     Parameters
     ----------
     brick : Brick
-        A layer, container, loss or regularizer.
-    *inputs : numpy.ndarray
-        What its ``forward`` takes: x for a layer, y and the target for a loss, nothing for a regularizer. A
-        ``backward`` that returns one array gives the gradient by the first of them; a tuple, one for each. A few
-        rows are enough: the cost grows with the number of entries.
+        A layer, container, loss, regularizer or whole network. ``legonet.interop`` makes one of what is not.
+    *inputs : numpy.ndarray, or str, Floats or Integers
+        What its ``forward`` takes: x for a layer, y and the target for a loss, nothing for a regularizer. Either
+        arrays, a few rows are enough; or shapes such as ``"(batch, 3)"``: then 60 points of all kinds are tried, with
+        zeros, ties, tiny and huge numbers, one row and none.
     rng : numpy.random.Generator or int, optional
-        The source of the upstream gradient.
+        The source of all that is drawn. The same seed gives the same verdict.
+    sizes : mapping, optional
+        The legal sizes of named axes: a list, or a pair (least, greatest).
+    constants : iterable of str, optional
+        Names of inputs that are data to the brick, such as a mask: no gradient is expected.
+    call_differs : bool, optional
+        Whether the brick is meant to do something else when it is called, as Dropout does.
+
+    Returns
+    -------
+    Report
+        How many derivatives were compared, and how many of them rounding hides.
 
     Raises
     ------
     GradientError
-        If something is wrong; the message names the brick, the gradient and the entry.
+        If something is wrong. Its message is a report: the brick, the gradient, the entry, both numbers, the likeliest
+        cause, and code that shows it.
     OptionError, DtypeError
-        If `brick` is not a Brick, or an input is not a NumPy array of numbers.
+        If `brick` is not a Brick, an input is neither an array of numbers nor a shape, or there is nothing to check.
+
+    See Also
+    --------
+    brick_test : the same with other sizes and options, as a test for pytest.
 
     Notes
     -----
-    A gradient passes if it is within 1e-6 of its own size and 1e-8 of the size of the output, which is far more
-    than rounding and far less than a mistake. Keep away from kinks, such as x = 0 for a rectifier: there is no
-    derivative to compare with.
+    Parameters that still have a constant initial value are moved a little: a gradient that forgets a bias is right as
+    long as the bias is 0. Of arrays with more than 40 entries, 40 entries and 4 random directions are compared.
+    Random bricks keep their `numpy.random.Generator` in an attribute: it is set back before each forward.
 
     References
     ----------
     Bishop, *Pattern Recognition and Machine Learning*, 2006, section 5.3.3.
+    Clarke, *Optimization and Nonsmooth Analysis*, 1983, section 2.6, for kinks.
 
     Examples
     --------
     >>> import numpy as np
     >>> from legonet import Brick, Linear
     >>> from legonet.testing import check_brick
-    >>> rng = np.random.default_rng(0)
-    >>> check_brick(Linear(2, 3), rng.normal(size=(4, 2)))
-    >>> class Square(Brick):
-    ...     def forward(self, x):
-    ...         return x**2, x
-    ...
-    ...     def backward(self, dy, x):
-    ...         return dy * x
-    >>> check_brick(Square(), np.array([[1.0, 2.0]]))
-    Traceback (most recent call last):
-    legonet.errors.GradientError: Square(): backward gives dx[0, 0] = 0.723744,
-      but finite differences of forward give 1.44749 (2 of 2 entries of dx are wrong)
+    >>> check_brick(Linear(2, 3), np.random.default_rng(0).normal(size=(4, 2)))
+    Linear(2, 3): 34 of 34 derivatives are right, at 2 points
     """
+    __tracebackhide__ = True
     if not isinstance(brick, Brick):
-        raise OptionError(f"check_brick needs a Brick, but got {repr(brick)[:80]}")
-    rng = check_rng("check_brick", rng)
-    brick = _in_float64(brick)
-    inputs = tuple(_input_in_float64(number, x) for number, x in enumerate(inputs))
-
-    before = _snapshot(brick, inputs)
-    pair = brick.forward(*inputs)
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        _fail(brick, f"forward gives a {type(pair).__name__}, but must give the output and the cache")
-    y, cache = pair
-    brick.forward(*(0.5 * x if x.dtype.kind == "f" else x for x in inputs))  # another pass in between changes nothing
-    if not isinstance(y, np.ndarray | float):
-        _fail(brick, f"forward gives a {type(y).__name__}, but its output must be a NumPy array or a float")
-    dy = np.asarray(rng.choice([-1.0, 1.0], np.shape(y)) * rng.uniform(0.4, 1.6, np.shape(y)))
-    upstream = dy if isinstance(y, np.ndarray) else float(dy)
-
-    upstream_before = dy.copy()
-    dx = brick.backward(upstream, cache)
-    gradients = {name: parameter.grad.copy() for name, parameter in brick.named_parameters()}
-    after = _snapshot(brick, inputs) | {"dy": dy}
-    for name, was in (before | {"dy": upstream_before}).items():
-        if not np.array_equal(was, after[name], equal_nan=True):
-            _fail(brick, f"forward or backward writes into {name}")
-    if not np.array_equal(brick(*inputs), y, equal_nan=True):
-        _fail(brick, "called, it gives another output than forward")
-
-    for method in (brick.backward, brick.backward_parameters):
-        method(upstream, brick.forward(*inputs)[1])
-    for name, parameter in brick.named_parameters():
-        if not np.allclose(parameter.grad, 3 * gradients[name], rtol=1e-9, atol=0, equal_nan=True):
-            _fail(brick, f"backward does not add the same to {name}.grad each time: write {name}.grad += ...")
-
-    def weighted_output() -> float:
-        return float(np.sum(dy * brick.forward(*inputs)[0]))
-
-    scale = float(np.sum(np.abs(dy * y)))
-    for name, array, gradient in _pairs(brick, inputs, dx, gradients):
-        if not isinstance(gradient, np.ndarray) or gradient.shape != array.shape:
-            given = f"shape {gradient.shape}" if isinstance(gradient, np.ndarray) else f"type {type(gradient).__name__}"
-            _fail(brick, f"backward gives d{name} of {given}, but {name} has shape {array.shape}")
-        numeric = numeric_gradient(weighted_output, array)
-        bound = 1e-6 * np.abs(numeric) + 1e-8 * scale + 1e-10
-        wrong = np.argwhere(~(np.abs(gradient - numeric) <= bound))
-        if len(wrong):
-            entry = tuple(wrong[0].tolist())
-            place = f"d{name}[{', '.join(map(str, entry))}]"
-            _fail(
-                brick,
-                f"backward gives {place} = {gradient[entry]:.6g}, but finite differences of forward give "
-                f"{numeric[entry]:.6g} ({len(wrong)} of {array.size} entries of d{name} are wrong)",
-            )
+        raise OptionError(f"check_brick needs a Brick, but got {repr(brick)[:80]}{_hint(brick)}")
+    constants = (constants,) if isinstance(constants, str) else tuple(constants)
+    seed = int(check_rng("check_brick", rng).integers(2**31)) if isinstance(rng, np.random.Generator) else rng
+    check_rng("check_brick", seed)
+    seed = int(np.random.default_rng().integers(2**31)) if seed is None else int(seed)
+    if any(isinstance(given, str | Floats | Integers) for given in inputs):
+        named = input_names(brick, len(inputs))
+        specs = [_spec(given, name in constants) for given, name in zip(inputs, named, strict=True)]
+        _known(brick, constants, named)
+        recipe = Recipe(lambda: brick, specs, sizes or {}, {}, call_differs, "check_brick", brief(brick, 80))
+        return check_recipe(recipe, seed, POINTS)
+    if sizes:
+        raise OptionError("check_brick needs sizes for named axes only, but the inputs are arrays")
+    arrays = [_as_array(number, x) for number, x in enumerate(inputs)]
+    _known(brick, constants, input_names(brick, len(arrays)))
+    return _check_arrays(brick, arrays, seed, tuple(constants), call_differs)
 
 
-def _in_float64(brick: Brick[Any]) -> Brick[Any]:
-    brick = copy.deepcopy(brick)
+def _known(brick: Brick[Any], constants: Iterable[str], names: Sequence[str]) -> None:
+    unknown = sorted(set(constants) - set(names))
+    if unknown:
+        raise OptionError(f"check_brick: {unknown[0]!r} in constants is no input of {brief(brick, 80)}")
+
+
+def _spec(given: Any, constant: bool) -> Floats | Integers:
+    if isinstance(given, np.ndarray):
+        raise OptionError("check_brick needs either arrays or shapes as inputs, but got both")
+    spec = as_spec(given)
+    return replace(spec, constant=True) if constant and isinstance(spec, Floats) else spec
+
+
+def _hint(brick: object) -> str:
+    if isinstance(brick, type) and issubclass(brick, Brick):
+        return ": make one first, with its ()"
+    if hasattr(brick, "forward") and hasattr(brick, "backward"):
+        return ": legonet.interop.from_object makes one of it"
+    return ""
+
+
+def _as_array(number: int, x: Any) -> Any:
+    if not (isinstance(x, np.ndarray) and x.dtype.kind in "iub"):
+        check_array("check_brick", f"input {number}", x, (...,))
+    return x
+
+
+def _check_arrays(
+    brick: Brick[Any], inputs: list[Array], seed: int, constants: tuple[str, ...], differs: bool
+) -> Report:
+    __tracebackhide__ = True
+    tally = Tally()
+    point = Point(brick, inputs, constants, call_differs=differs, seed=seed)
+    _something_to_check(point)
+    moved = vary_parameters(brick, 0, np.random.default_rng(seed))
+    varied = any(
+        not np.array_equal(one.value, other.value)
+        for one, other in zip(brick.parameters(), moved.parameters(), strict=True)
+    )
+    points = [point]
+    if varied:
+        points.insert(0, replace(point, brick=moved))
+    for number, one in enumerate(points):
+        try:
+            examine(one, tally, contracts=number == 0)
+        except Fault as fault:
+            raise explain(one, fault) from fault.__cause__
+        except Refused as refused:
+            if one is not point:
+                continue
+            if refused.__cause__ is not None:
+                raise refused.__cause__ from None
+            raise OptionError(f"check_brick: {refused} ({brief(brick, 80)}): choose other inputs") from None
+    return success(point, tally)
+
+
+def _something_to_check(point: Point) -> None:
+    named = zip(input_names(point.brick, len(point.inputs)), point.inputs, strict=True)
+    if point.brick.parameters() or any(x.dtype.kind == "f" and name not in point.constants for name, x in named):
+        return
+    name = brief(point.brick, 80)
+    if point.constants:
+        raise OptionError(f"check_brick has nothing to check: {name} has no parameters, and its inputs are constants")
+    if point.inputs:
+        raise OptionError(
+            f"check_brick has nothing to check: {name} has no parameters, and its inputs are of whole numbers; "
+            "pass x.astype(float) if it takes such"
+        )
+    raise OptionError(f"check_brick has nothing to check: {name} has no parameters, and no inputs were given")
+
+
+def check_recipe(recipe: Recipe, seed: int, count: int = POINTS) -> Report:
+    """Examine points of a recipe until one fails.
+
+    Raises
+    ------
+    GradientError
+        If one fails.
+    OptionError
+        If `forward` refuses all of them, or there is nothing to check.
+    """
+    __tracebackhide__ = True
+    tally, refused, reason, last = Tally(), 0, "", None
+    for point in recipe.points(seed, count):
+        last = point
+        try:
+            _something_to_check(point)
+            examine(point, tally)
+        except Fault as fault:
+            raise explain(point, fault, recipe.redraw(point), recipe.constructor) from fault.__cause__
+        except Refused as refusal:
+            refused, reason = refused + 1, str(refusal)
+    if last is None or not tally.points or (refused and not tally.right + tally.unresolved):
+        raise OptionError(f"{recipe.who}: {recipe.name} takes none of the inputs that were drawn: {reason}")
+    return success(last, tally, refused)
+
+
+def explain(
+    point: Point, fault: Fault, redraw: Redraw | None = None, constructor: Callable[[Point], str] | None = None
+) -> GradientError:
+    """Make the failing point small, find the cause, and return the error that tells of it."""
+    with np.errstate(all="ignore"):
+        if redraw is not None:
+            point, fault = smaller(point, fault, redraw)
+        point, fault = simplest(point, fault)
+        return failure(point, fault, diagnose(point, fault, redraw), constructor and constructor(point))
+
+
+def smaller(point: Point, fault: Fault, redraw: Redraw) -> tuple[Point, Fault]:
+    """Return a point of smaller sizes that fails alike."""
+    for name, size in point.sizes.items():
+        for less in range(1, size) if isinstance(size, int) else ():
+            candidate = redraw(sizes=point.sizes | {name: less}, seed=point.seed, profile=point.profile)
+            found = candidate and _fails_alike(candidate, fault)
+            if candidate and found:
+                point, fault = candidate, found
+                break
+    return point, fault
+
+
+def _fails_alike(point: Point, fault: Fault) -> Fault | None:
+    """Return the fault at another point, if it is of the same kind."""
+    try:
+        examine(point, Tally())
+    except Refused:
+        pass
+    except Fault as other:
+        same = other.label == fault.label and other.cause == fault.cause
+        return other if same and (other.comparison is None) == (fault.comparison is None) else None
+    return None
+
+
+def simplest(point: Point, fault: Fault) -> tuple[Point, Fault]:
+    """Return a point with fewer rows and rounder numbers that fails alike."""
+    for change in _simpler(point):
+        candidate = change(point)
+        if candidate is None:
+            continue
+        found = _fails_alike(candidate, fault)
+        if found:
+            point, fault = candidate, found
+    return point, fault
+
+
+def _simpler(point: Point) -> Iterable[Callable[[Point], Point | None]]:
+    rows = max((len(x) for x in point.inputs if x.ndim), default=0)
+    for keep in (1, 2):
+        if keep < rows:
+            yield partial(_with_rows, keep=keep)
+    for digits in (0, 1, 2):
+        yield partial(_rounded, digits=digits)
+
+
+def _with_rows(point: Point, keep: int) -> Point | None:
+    rows = max((len(x) for x in point.inputs if x.ndim), default=0)
+    if keep >= rows:
+        return None
+    inputs = [x[:keep].copy() if x.ndim and len(x) == rows else x for x in point.inputs]
+    return replace(point, inputs=inputs)
+
+
+def _rounded(point: Point, digits: int) -> Point | None:
+    def near(x: Array) -> Array:
+        # Keep what is special: zeros stay zeros, others stay away from them.
+        rounded = np.round(x, digits)
+        coarse = np.reshape([float(f"{value:.1g}") for value in x.flat], x.shape)
+        return np.where((rounded == 0) & (x != 0), coarse, rounded).astype(x.dtype)
+
+    inputs = [near(x) if x.dtype.kind == "f" else x for x in point.inputs]
+    brick = copy.deepcopy(point.brick)
     for parameter in brick.parameters():
-        parameter.value = parameter.value.astype(np.float64)
-        parameter.grad = np.zeros(parameter.value.shape)
-    return brick
-
-
-def _input_in_float64(number: int, x: Array) -> Array:
-    if isinstance(x, np.ndarray) and x.dtype.kind in "iub":
-        return x.copy()
-    check_array("check_brick", f"input {number}", x, (...,))
-    return np.array(x, dtype=np.float64)
-
-
-def _snapshot(brick: Brick[Any], inputs: tuple[Array, ...]) -> dict[str, Array]:
-    values = {f"parameter {name}": parameter.value.copy() for name, parameter in brick.named_parameters()}
-    return values | {f"input {number}": x.copy() for number, x in enumerate(inputs)}
-
-
-def _pairs(
-    brick: Brick[Any], inputs: tuple[Array, ...], dx: Any, gradients: dict[str, Array]
-) -> Iterator[tuple[str, Array, Any]]:
-    """Yield the name, the array and the gradient by it, of each input that has one and of each parameter."""
-    by_input = dx if isinstance(dx, tuple) else (dx,) if inputs else ()
-    for number, (array, gradient) in enumerate(zip(inputs, by_input, strict=False)):
-        if array.dtype.kind == "f":
-            yield "x" if number == 0 else f"input {number}", array, gradient
-        elif gradient is not None:
-            needed = f"check_brick needs input {number} of a floating-point dtype to check its gradient"
-            raise OptionError(f"{needed}, but it has dtype {array.dtype}")
-    for name, parameter in brick.named_parameters():
-        yield name, parameter.value, gradients[name]
-
-
-def _fail(brick: Brick[Any], message: str) -> NoReturn:
-    raise GradientError(f"{brief(brick, 80)}: {message}")
+        parameter.value = near(parameter.value)
+    return replace(point, brick=brick, inputs=inputs)

@@ -1,0 +1,227 @@
+"""The check from the command line: ``python -m legonet.testing path/to/file.py:MyBrick "(batch, n)"``."""
+
+import argparse
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from legonet.brick import Brick
+from legonet.errors import GradientError, LegonetError, OptionError
+
+from .check import check_recipe
+from .inputs import Input, Integers
+from .probe import by_inputs, flat, input_names, like
+from .recipe import Recipe
+
+POINTS = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check a brick and print the report.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line, without the program's name.
+
+    Returns
+    -------
+    int
+        0 if the brick is right, 1 if it is not, or could not be verified or found.
+    """
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        target = load(given.target)
+        sizes = {name: _sizes(text) for name, text in map(_pair, given.sizes)}
+        options = {name: [_value(one) for one in text.split(",")] for name, text in map(_pair, given.options)}
+        build = (lambda: target) if isinstance(target, Brick) else target
+        if not callable(build):
+            raise OptionError(f"{given.target} is no brick and builds none, but is a {type(target).__name__}")
+        if given.points < 1 or given.seed < 0:
+            raise OptionError("--points needs a whole number > 0, and --seed one >= 0")
+        recipe = _recipe(build, [_input(text) for text in given.inputs], sizes, options, given.call_differs)
+        report = check_recipe(recipe, given.seed, given.points)
+    except GradientError as error:
+        print(error.short if given.short else error)  # noqa: T201 - it is a program
+        _tell_guess(given, recipe)
+        return 1
+    except Exception as error:
+        name = "" if isinstance(error, LegonetError) else f"{type(error).__name__}: "
+        print(f"{name}{error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(str(report).splitlines()[0] if given.short else report)  # noqa: T201
+    _tell_guess(given, recipe)
+    return 0 if report.verified else 1
+
+
+def _tell_guess(given: argparse.Namespace, recipe: Recipe) -> None:
+    """Say which shapes were guessed."""
+    if not given.inputs and recipe.specs and not given.short:
+        print(f"# inputs taken as {', '.join(spec.axes for spec in recipe.specs)}")  # noqa: T201
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m legonet.testing",
+        description="Check that a brick's backward pass is the derivative of its forward pass.",
+        epilog='example: python -m legonet.testing my_bricks.py:Scale "(batch, features)" --option bias=True,False',
+    )
+    parser.add_argument("target", help="path/to/file.py:Name or package.module:Name; a class, a function or a brick")
+    parser.add_argument(
+        "inputs",
+        nargs="*",
+        help='the shape of each input, such as "(batch, n)", or "(batch,) < classes" for whole numbers; may be guessed',
+    )
+    parser.add_argument(
+        "--size",
+        dest="sizes",
+        action="append",
+        default=[],
+        metavar="NAME=2,3",
+        help="legal sizes of an axis, or a range 1..4",
+    )
+    parser.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="legal values of an option, as Python writes them",
+    )
+    parser.add_argument("--points", type=int, default=POINTS, help=f"how many points are tried ({POINTS})")
+    parser.add_argument("--seed", type=int, default=0, help="the source of all that is drawn (0)")
+    parser.add_argument("--call-differs", action="store_true", help="the brick is meant to differ when it is called")
+    parser.add_argument("--short", action="store_true", help="one line, as for a log")
+    return parser
+
+
+def load(target: str) -> Any:
+    """Return what a text such as ``file.py:Name`` or ``package.module:Name`` means.
+
+    Raises
+    ------
+    OptionError
+        If there is no such file, module or name.
+    """
+    place, colon, name = target.rpartition(":")
+    if not colon or not place or not name:
+        raise OptionError(f"the target needs the form file.py:Name or module:Name, but it is {target!r}")
+    module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            bricks = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
+            known = f"; it defines {', '.join(bricks)}" if bricks else ""
+            raise OptionError(f"{place} has no {name}{known}")
+        value = getattr(value, part)
+    return value
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise OptionError(f"there is no file {path}")
+    sys.path.insert(0, str(path.parent.resolve()))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise OptionError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise OptionError(f"an option needs the form name=value, but it is {text!r}")
+    return name, value
+
+
+def _input(text: str) -> Input:
+    """Return what a text such as "(batch, n)" means, or "(batch,) < classes" for whole numbers."""
+    axes, less, below = text.partition("<")
+    if not less:
+        return text
+    bound = below.strip()
+    return Integers(axes.strip(), below=int(bound) if bound.isdigit() else bound)
+
+
+def _sizes(text: str) -> Any:
+    least, dots, most = text.partition("..")
+    try:
+        return (int(least), int(most)) if dots else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"sizes are whole numbers such as 1,2,3 or a range such as 1..4, not {text!r}") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _recipe(build: Any, inputs: Sequence[Input], sizes: Any, options: Any, differs: bool) -> Recipe:
+    """Return the recipe for given inputs, or for the first guess that the brick takes."""
+    name = "the brick" if getattr(build, "__name__", "") == "<lambda>" else None
+    if inputs:
+        return Recipe(build, inputs, sizes, options, differs, "legonet.testing", name)
+    guesses = list(_guesses(build, sizes, options))
+    for axes in guesses:
+        recipe = Recipe(build, axes, sizes, options, differs, "legonet.testing", name)
+        if _takes(recipe):
+            return recipe
+    raise OptionError(
+        f'the usual shapes do not fit {recipe.name}: state that of each input, such as "(batch, n)", after the target'
+    )
+
+
+def _guesses(build: Any, sizes: Any, options: Any) -> Any:
+    forward = getattr(build, "forward", None)
+    if forward is None:
+        names = {name.rstrip("_") for name in inspect.signature(build).parameters}
+        own = {name: legal for name, legal in sizes.items() if name.rstrip("_") in names}
+        forward = next(Recipe(build, (), own, options, who="legonet.testing").points(0, 20)).brick.forward
+    parameters = list(inspect.signature(forward).parameters.values())
+    count = len([p for p in parameters if p.name != "self" and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)])
+    required = [
+        p.name
+        for p in inspect.signature(build).parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "rng"
+    ]
+    last = [name.rstrip("_") for name in required] + ["n"]
+    for axes in [f"(batch, {name})" for name in last] + ["(batch, n, m)", "(batch, channels, height, width)", "(n,)"]:
+        yield [axes] * count
+
+
+def _takes(recipe: Recipe) -> bool:
+    """Whether forward takes all of some points, and no gradient of an input has another shape: that is a broadcast."""
+    for point in recipe.points(0, 24):
+        if not all(x.size for x in point.inputs):
+            continue
+        try:
+            y, cache = point.brick.forward(*point.inputs)
+        except Exception:
+            return False
+        try:
+            result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
+        except Exception:  # noqa: S112 - that is for the check to tell
+            continue
+        names = input_names(point.brick, len(point.inputs))
+        for x, dx in zip(point.inputs, by_inputs(result, names), strict=True):
+            if dx is not None and np.shape(dx) != x.shape:
+                return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""A brick at a point: what forward gives there, and what backward claims."""
+
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from legonet.arrays import Array, brief
+from legonet.brick import Brick
+from legonet.errors import OptionError
+from legonet.parameter import Parameter
+
+
+class Fault(Exception):  # noqa: N818 - it is caught inside, and becomes a GradientError
+    """Something is wrong with a brick at a point.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong, in one sentence.
+    cause : str
+        Its class, such as ``"mutation"``; empty if only a wrong number is known.
+    label : str
+        The gradient meant, such as ``"dx"`` or ``"weight.grad"``; empty if none.
+    comparison : Comparison or None
+        The numbers, if the gradient is a wrong number.
+    promise : str
+        Which check failed, where the diagnosis looks closer: ``"adding"``, ``"second backward"``, ``"coarse"``,
+        ``"float32"``, ``"linear"`` or the name of a layout.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        cause: str = "",
+        label: str = "",
+        comparison: "Comparison | None" = None,
+        promise: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.label = label
+        self.comparison = comparison
+        self.promise = promise
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One derivative that was found wrong."""
+
+    label: str
+    entry: tuple[int, ...]
+    analytic: float
+    numeric: float
+    error: float
+    special: bool
+    """Whether it is right all around the point and wrong just there."""
+    wrong: int
+    """How many derivatives of this gradient are wrong at the point, of those compared."""
+    compared: int
+
+
+@dataclass
+class Variable:
+    """An array that the output may depend on: an input or a parameter."""
+
+    name: str
+    array: Array
+    parameter: Parameter | None = None
+    low: float = -np.inf
+    high: float = np.inf
+
+    @property
+    def label(self) -> str:
+        """What its gradient is called."""
+        return f"d{self.name}" if self.parameter is None else f"{self.name}.grad"
+
+
+def input_names(brick: Brick[Any], count: int) -> list[str]:
+    """Return what `forward` calls its inputs."""
+    try:
+        parameters = list(inspect.signature(brick.forward).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(plain) >= count:
+        return plain[:count]
+    return ["x"] if count == 1 else [f"x{number}" for number in range(count)]
+
+
+def check_inputs(brick: Brick[Any], count: int) -> None:
+    """Refuse fewer inputs than `forward` needs."""
+    try:
+        parameters = inspect.signature(brick.forward).parameters.values()
+    except (TypeError, ValueError):
+        return
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p.name for p in parameters if p.kind in plain and p.default is p.empty]
+    if len(needed) > count:
+        missing = ", ".join(needed[count:])
+        raise OptionError(f"forward of {brief(brick, 80)} also needs {missing}: give an array or a shape for each")
+
+
+def generators_in(value: object, seen: set[int] | None = None) -> Iterator[np.random.Generator | np.random.RandomState]:
+    """Yield the random generators among the attributes of a brick and of the bricks inside it."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.random.Generator | np.random.RandomState):
+        yield value
+    inside = vars(value) if isinstance(value, Brick) else value
+    if isinstance(inside, dict | list | tuple):
+        for item in list(inside.values()) if isinstance(inside, dict) else inside:
+            yield from generators_in(item, seen)
+
+
+class Probe:
+    """A private copy of a brick and its inputs, in float64 unless another dtype is asked for.
+
+    Parameters
+    ----------
+    brick : Brick
+        Copied.
+    inputs : sequence of numpy.ndarray
+        Copied.
+    constants : sequence of str, optional
+        The names of inputs that are data to the brick.
+    bounds : sequence of pairs, optional
+        The least and greatest value of each input.
+    dtype : dtype, optional
+        Of the floating-point arrays.
+    """
+
+    def __init__(
+        self,
+        brick: Brick[Any],
+        inputs: Sequence[Array],
+        constants: Sequence[str] = (),
+        bounds: Sequence[tuple[float, float]] = (),
+        dtype: Any = np.float64,
+    ) -> None:
+        self.original, self.constants, self.bounds = brick, tuple(constants), tuple(bounds)
+        self.brick = brick = copy.deepcopy(brick)
+        if brick is self.original:
+            raise OptionError("the check works on a copy, but copy.deepcopy gives the brick itself")
+        self.inputs = [np.array(x, dtype=dtype) if x.dtype.kind == "f" else x.copy() for x in inputs]
+        self.variables: list[Variable] = []
+        self.names = input_names(brick, len(inputs))
+        limits = [*self.bounds, *[(-np.inf, np.inf)] * len(inputs)]
+        for name, x, (low, high) in zip(self.names, self.inputs, limits, strict=False):
+            if x.dtype.kind == "f" and name not in self.constants:
+                self.variables.append(Variable(name, x, None, low, high))
+        for name, parameter in brick.named_parameters():
+            if parameter.value.dtype != dtype:
+                parameter.value = parameter.value.astype(dtype)
+            parameter.grad = np.zeros(parameter.value.shape, dtype)
+            self.variables.append(Variable(name, parameter.value, parameter))
+        self._states = [(g, _state(g)) for g in generators_in(brick)]
+
+    def variable(self, label: str) -> Variable:
+        """Return the variable whose gradient is called so."""
+        return next(variable for variable in self.variables if variable.label == label)
+
+    def again(self, dtype: Any = np.float64) -> "Probe":
+        """Return a new probe of the brick as it is now in this one."""
+        self.rewind()
+        return Probe(self.brick, self.inputs, self.constants, self.bounds, dtype)
+
+    def unused(self, inputs: Sequence[Array]) -> "Probe":
+        """Return a probe of the brick as it was given, before any pass."""
+        return Probe(self.original, inputs, self.constants, self.bounds)
+
+    def rewind(self) -> None:
+        """Set the random generators back to where they were."""
+        for generator, state in self._states:
+            if isinstance(generator, np.random.Generator):
+                generator.bit_generator.state = state
+            else:
+                generator.set_state(state)
+
+    def forward(self) -> tuple[Any, Any]:
+        """Return the output and the cache."""
+        self.rewind()
+        pair: tuple[Any, Any] = self.brick.forward(*self.inputs)
+        return pair
+
+    def outputs(self) -> Array:
+        """Return the output as a new vector of float64."""
+        return flat(self.forward()[0])
+
+    def gradients(self, dy: Array) -> dict[str, Array | None]:
+        """Return what backward gives for a flat upstream gradient: copies by label."""
+        y, cache = self.forward()
+        self.zero_grad()
+        return self.collect(self.brick.backward(like(y, dy), cache))
+
+    def collect(self, result: Any) -> dict[str, Array | None]:
+        """Sort what backward returned and added by the labels of the variables."""
+        by_input = dict(zip(self.names, by_inputs(result, self.names), strict=True))
+        found: dict[str, Array | None] = {}
+        for variable in self.variables:
+            gradient = by_input[variable.name] if variable.parameter is None else variable.parameter.grad
+            found[variable.label] = None if gradient is None else np.array(gradient)
+        return found
+
+    def zero_grad(self) -> None:
+        """Give each parameter a gradient of zeros, a new array."""
+        for variable in self.variables:
+            if variable.parameter is not None:
+                variable.parameter.grad = np.zeros(variable.array.shape, variable.array.dtype)
+
+
+def by_inputs(result: Any, names: Sequence[str]) -> list[Any]:
+    """Return what backward returned as one gradient, or None, for each input."""
+    if isinstance(result, tuple | list):
+        given = list(result)
+        if len(given) > len(names):
+            raise Fault(f"backward returns {len(given)} gradients, but forward has {len(names)} inputs", "shape")
+    else:
+        given = [result] if names else []
+    return given + [None] * (len(names) - len(given))
+
+
+def flat(y: Any) -> Array:
+    """Return an output, or a tuple of outputs, as a new vector of float64."""
+    if isinstance(y, tuple):
+        return np.concatenate([np.array(part, dtype=np.float64).ravel() for part in y])
+    return np.array(y, dtype=np.float64).ravel()
+
+
+def like(y: Any, dy: Array) -> Any:
+    """Return a flat upstream gradient in the form of an output: an array, a number, or a tuple of them."""
+    if isinstance(y, tuple):
+        ends = np.cumsum([np.size(part) for part in y])
+        return tuple(like(part, piece) for part, piece in zip(y, np.split(dy, ends[:-1]), strict=True))
+    if np.size(y) != len(dy):
+        raise Fault("forward gives an output of another shape when it runs again", "stale_state")
+    if isinstance(y, np.ndarray):
+        return dy.astype(y.dtype).reshape(y.shape)
+    return type(y)(dy[0])
+
+
+def _state(generator: np.random.Generator | np.random.RandomState) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.get_state()

@@ -1,0 +1,139 @@
+"""The check as a test: Hypothesis draws shapes, options and values, and shrinks what fails."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from legonet.errors import OptionError
+
+from .check import explain
+from .compare import Tally
+from .examine import Point, Refused, examine
+from .inputs import Input
+from .probe import Fault
+from .recipe import Build, Recipe
+
+
+def brick_test(
+    build: Build,
+    *inputs: Input,
+    sizes: Mapping[str, Any] | None = None,
+    call_differs: bool = False,
+    **options: Any,
+) -> Callable[[], None]:
+    """Return a test for pytest that checks a brick at all sizes, options and kinds of values.
+
+    Hypothesis draws the sizes of named axes (one row, none, square or not), the options, the parameters, the values
+    (typical, zeros, ties, saturated, tiny, huge), the upstream gradient; each point goes through the whole of
+    `check_brick`. What fails is shrunk to the smallest sizes and the roundest numbers, and told as a report.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the brick: its class, or a function. Its arguments are given by name. One that is called as an axis of
+        the inputs, in `sizes` or in `options` gets what was drawn for it; ``rng`` gets a
+        `numpy.random.Generator`; any other one without a default is taken as a size. A trailing underscore is ignored:
+        ``in_`` is the axis ``in``.
+    *inputs : str, Floats or Integers
+        The shape and the legal values of each input, such as ``"(batch, in)"``.
+    sizes : mapping, optional
+        The legal sizes of named axes: a list, simplest first, or a pair (least, greatest). By default 0 to 4 for the
+        first axis, or the one called batch, and 1 to 4 for all others.
+    call_differs : bool, optional
+        Whether the brick is meant to do something else when it is called, as Dropout does.
+    **options : sequence
+        The legal values of each option.
+
+    Returns
+    -------
+    callable
+        A function without arguments, to be assigned to a name that starts with ``test_``.
+
+    Raises
+    ------
+    OptionError
+        If something among the arguments cannot be understood, or Hypothesis is not installed.
+    GradientError
+        By the test, if the brick is wrong.
+
+    See Also
+    --------
+    check_brick : the same for one brick.
+
+    Notes
+    -----
+    The number of examples is that of the Hypothesis profile, 100 by default. Shapes that `forward` refuses by raising
+    an error are left out; if it refuses most, state the legal `sizes`.
+
+    References
+    ----------
+    MacIver and Hatfield-Dodds, "Hypothesis: a new approach to property-based testing", Journal of Open Source Software
+    4, 2019.
+
+    Examples
+    --------
+    >>> from legonet import Linear
+    >>> from legonet.testing import brick_test
+    >>> test_linear = brick_test(Linear, "(batch, in_features)", bias=[True, False])
+    >>> test_linear()
+    """
+    try:
+        import hypothesis
+        from hypothesis import strategies as st
+    except ImportError:
+        raise OptionError("brick_test needs Hypothesis: pip install hypothesis") from None
+    recipe = Recipe(build, inputs, sizes or {}, options, call_differs)
+    last: list[tuple[Point, Fault]] = []
+    taken = [0, 0]
+    tally = Tally()
+
+    def inner(data: Any) -> None:
+        def draw(low: int, high: int) -> int:
+            return int(data.draw(st.integers(low, high)))
+
+        try:
+            point = recipe.point(draw)
+            examine(point, tally)
+        except Refused as refused:
+            taken[1] += 1
+            if taken[1] > 20 and taken[0] * 10 < taken[1]:
+                raise OptionError(f"{recipe.name} takes hardly any of the inputs that were drawn: {refused}") from None
+            hypothesis.reject()
+        except Fault as fault:
+            last[:] = [(point, fault)]
+            raise
+        taken[0] += 1
+
+    name = f"test_{recipe.name if recipe.name.isidentifier() else 'brick'}"  # a lambda has no name
+    inner.__name__ = inner.__qualname__ = name
+    run = hypothesis.given(st.data())(inner)
+    run = hypothesis.settings(
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        # The report explains better than hundreds of further examples would.
+        phases=[
+            phase
+            for phase in (hypothesis.settings.default or hypothesis.settings()).phases
+            if phase is not hypothesis.Phase.explain
+        ],
+    )(run)
+
+    def test() -> None:
+        __tracebackhide__ = True
+        last.clear()
+        taken[:] = [0, 0]
+        tally.right = tally.unresolved = 0
+        try:
+            run()
+        except Fault as fault:
+            point, found = last[-1]
+            error = explain(point, found, recipe.redraw(point), recipe.constructor)
+            raise error from fault.__cause__
+        if tally.unresolved > tally.right:
+            known = f"{tally.right} of {tally.right + tally.unresolved}"
+            warnings.warn(f"{recipe.name} is not verified: rounding hides all but {known} derivatives", stacklevel=2)
+
+    test.__name__ = test.__qualname__ = name
+    test.__doc__ = f"Check the gradients of {recipe.name}."
+    return test
