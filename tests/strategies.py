@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import legonet
 from legonet import Array, Brick, L2Regularizer, Linear, MSELoss, Parameter, Sequential, Sigmoid, Tanh
+from legonet.testing.contracts import LAYOUTS as CHECKED_LAYOUTS
 
 Case = tuple[Brick[Any], tuple[Array, ...]]
 """A brick and what its forward takes."""
@@ -86,9 +87,9 @@ CASES: dict[type[Brick[Any]], Callable[..., st.SearchStrategy[Case]]] = {
 
 
 def public_packages() -> list[Any]:
-    """Import legonet and every package below it."""
+    """Import legonet and every package below it that states its public names."""
     below = [found.name for found in pkgutil.walk_packages(legonet.__path__, "legonet.") if found.ispkg]
-    return [legonet, *map(importlib.import_module, below)]
+    return [legonet, *(package for package in map(importlib.import_module, below) if hasattr(package, "__all__"))]
 
 
 def public_bricks() -> list[type[Brick[Any]]]:
@@ -140,18 +141,6 @@ def assert_close(found: Iterable[Any], wanted: Iterable[Any], tolerance: float =
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-def _strided(array: Array) -> Array:
-    wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), 7, array.dtype)
-    wide[..., ::2] = array
-    return wide[..., ::2]
-
-
-def _read_only(array: Array) -> Array:
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
 def _unaligned(array: Array) -> Array:
     raw = np.frombuffer(bytearray(array.nbytes + 1), np.uint8)[1:]
     unaligned = raw.view(array.dtype).reshape(array.shape)
@@ -168,11 +157,8 @@ def _memmap(array: Array) -> Array:
 
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "C order": np.ascontiguousarray,
-    "Fortran order": np.asfortranarray,
-    "every second column": _strided,
+    **CHECKED_LAYOUTS,
     "rows from the last to the first": lambda array: array[::-1].copy()[::-1],
-    "columns from the last to the first": lambda array: array[..., ::-1].copy()[..., ::-1],
-    "read-only": _read_only,
     "unaligned": _unaligned,
     "memory-mapped": _memmap,
 }

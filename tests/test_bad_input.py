@@ -126,7 +126,7 @@ KINDS = {
     "None": (lambda a: None, DtypeError, ("is a NoneType",), INITIAL),
     "a number": (lambda a: 1.0, DtypeError, ("is a float",), set()),
     "a NumPy number": (lambda a: np.float64(1.0), DtypeError, ("is a float64",), set()),
-    "a text": (lambda a: "numbers", DtypeError, ("is a str",), INITIAL),
+    "a text": (lambda a: "numbers", DtypeError, ("is a str",), {*INITIAL, "check_brick"}),  # there it is a shape
     "a dictionary": (lambda a: {"x": 1.0}, DtypeError, ("is a dict",), INITIAL),
     "a masked array": (lambda a: np.ma.masked_less(a, 0), DtypeError, ("is a MaskedArray", "filled"), set()),
     "a masked array without a mask": (lambda a: np.ma.array(a), DtypeError, ("is a MaskedArray",), set()),

@@ -34,3 +34,8 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
         drawn[name or last] = [*drawn.get(name or last, ["LegonetError"]), base]
         last = name or last
     assert drawn == {error.__name__: [base.__name__ for base in bases] for error, bases in TREE.items()}
+
+
+def test_a_gradient_error_made_by_hand_tells_its_message_alone():
+    error = GradientError("text")
+    assert (error.brick, error.gradient, error.cause, error.diagnosis, error.short) == ("",) * 5

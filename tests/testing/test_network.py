@@ -1,0 +1,62 @@
+"""A network with its loss and its penalties: each term is checked apart."""
+
+import numpy as np
+import pytest
+
+from legonet import GradientError, L2Regularizer, Linear, MSELoss, Sequential, Tanh
+from legonet.testing import check_network
+from strategies import fingerprint, normal
+
+X, TARGET = normal(4, 2), normal(4, 3, seed=1)
+
+
+def network():
+    return Sequential(Linear(2, 3, rng=0), Tanh())
+
+
+class RowsForgotten(MSELoss):
+    def backward(self, dloss, error):
+        return dloss * error
+
+
+class ValueForGradient(L2Regularizer):
+    def backward(self, dloss, cache):
+        for weight in self.weights:
+            weight.grad += dloss * self.forward()[0]
+
+
+def test_the_terms_are_told_apart():
+    net = network()
+    ridge = L2Regularizer(net.parameters(), strength=0.1)
+    before = fingerprint(X, TARGET, net.parameters())
+    report = check_network(net, MSELoss(), X, TARGET, regularizers=[ridge])
+    assert [note.partition(":")[0] for note in report.notes] == ["data term", repr(ridge), "all together"]
+    assert report.verified
+    assert report.unresolved == 0
+    assert fingerprint(X, TARGET, net.parameters()) == before
+
+
+def test_without_penalties_there_is_the_data_term_alone():
+    report = check_network(network(), MSELoss(), X, TARGET)
+    assert repr(report).startswith("data term: ")
+    assert report.notes == (f"data term: {report.right} of {report.right}",)
+
+
+def test_a_mistake_in_the_data_term_is_found_there():
+    with pytest.raises(GradientError, match=r"data term of Sequential") as caught:
+        check_network(network(), RowsForgotten(), X, TARGET)
+    assert caught.value.cause == "size_factor"
+
+
+def test_a_mistake_in_a_tiny_penalty_is_found_there():
+    net = network()
+    penalty = ValueForGradient(net.parameters(), strength=1e-9)
+    with pytest.raises(GradientError) as caught:
+        check_network(net, MSELoss(), 1e3 * X, TARGET, regularizers=[penalty])
+    assert caught.value.brick == repr(penalty)
+    assert "the penalty's value is added" in caught.value.diagnosis
+
+
+def test_the_same_seed_gives_the_same_report():
+    first, second = (check_network(network(), MSELoss(), X, TARGET, rng=np.random.default_rng(3)) for _ in range(2))
+    assert first == second
