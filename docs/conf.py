@@ -24,6 +24,7 @@ version = release = legonet.__version__
 extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser"]
 exclude_patterns = ["_build", "generated"]
 nitpicky = True
+nitpick_ignore = [("py:class", "numpy.int64")]  # a default value, which NumPy documents under another name
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3

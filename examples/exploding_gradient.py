@@ -138,7 +138,8 @@ def tell(steps: int) -> tuple[Run, Run]:
     try:
         check_brick(ArticlePenalty(build().parameters(), strength=LAMBDA / ROWS))
     except GradientError as error:
-        print(textwrap.fill(f"GradientError: {error}", 96, initial_indent="   ", subsequent_indent="   "))
+        report, _, _ = str(error).partition("\n# To see it")
+        print(textwrap.indent(report, "   "))
 
     print("\n2. Train with it all the same:")
     wrong = train(ArticlePenalty, steps)
