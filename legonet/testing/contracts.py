@@ -542,7 +542,6 @@ def check_float32(probe: Probe, dy: Array) -> Iterator[str]:
     found = single.collect(_backward(single, like(y, dy), cache))
     wanted = passes(double, dy)
     alike = _same(flat(y), wanted_y, 1e-4)
-    _, spread = jitter(double, dy, wanted_y, wanted, float(np.finfo(np.float32).eps))
     for variable in single.variables:
         gradient, other = found[variable.label], wanted[variable.label]
         if gradient is None or other is None:
@@ -553,10 +552,18 @@ def check_float32(probe: Probe, dy: Array) -> Iterator[str]:
             yield f"the dtype is not kept: for float32, backward gives {variable.label} in {gradient.dtype}"
         if not alike or gradient.shape != other.shape:
             continue
-        noise = 20 * spread[variable.label] + 1e-3 * natural_size(variable, dy, wanted_y) + 1e-30  # float32 ends there
-        if np.any(np.abs(gradient - other) > 0.1 * np.max(np.abs(other), initial=0.0) + noise):
+        apart = np.abs(gradient - other) - 0.1 * np.max(np.abs(other), initial=0.0) - 1e-30  # float32 ends there
+        apart -= 1e-3 * natural_size(variable, dy, wanted_y)
+        if np.any(apart > 0) and np.any(apart > 20 * _single_spread(double, dy, wanted_y, wanted, variable.label)):
             told = f"in float32, backward gives another {variable.label} than in float64"
             raise Fault(told, "dtype", variable.label, promise="float32")
+
+
+def _single_spread(double: Probe, dy: Array, y: Array, gradients: Gradients, label: str) -> float:
+    """Return how far a gradient moves at most when all numbers move by some last digits of float32, beside ones."""
+    eps = float(np.finfo(np.float32).eps)
+    moved = [jitter(double, dy, y, gradients, digits * eps, least=1.0)[1][label] for digits in (1, 3, 10)]
+    return float(np.max(moved))
 
 
 def _all_single(probe: Probe) -> bool:

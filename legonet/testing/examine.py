@@ -15,7 +15,8 @@ from legonet.errors import OptionError
 
 from .compare import Tally, compare
 from .contracts import check_contracts, check_float32, check_pair, upstream
-from .inputs import PROFILES, Draw, Floats, Integers, draw_floats, draw_integers, names_of_axes, shape_of
+from .inputs import LANDMARKS, PROFILES, Draw, Floats, Integers, draw_floats, draw_integers, names_of_axes, shape_of
+from .landmarks import landmarks
 from .probe import Probe, check_inputs, flat, input_names
 
 PLAIN = ("typical", "positive", "negative", "moderately large", "equal rows")
@@ -161,6 +162,7 @@ def draw_point(
     if profile is None:
         profile = profiles[draw(0, len(profiles) - 1)]
     brick = vary_parameters(brick, draw(0, 5), rng)
+    marks = landmarks(brick) if profile == LANDMARKS else []
     inputs: list[Array] = []
     for number, spec in enumerate(specs):
         shape = shapes[number]
@@ -168,7 +170,7 @@ def draw_point(
             inputs.append(draw_integers(spec, shape, sizes, rng))
         else:
             own = profile if number == 0 or rng.random() < 0.6 else profiles[int(rng.integers(len(profiles)))]
-            inputs.append(draw_floats(spec, shape, own, rng))
+            inputs.append(draw_floats(spec, shape, own, rng, marks))
     if profile == "ties" and len(inputs) > 1 and rng.random() < 0.5:
         inputs = [
             inputs[0].copy()

@@ -188,11 +188,26 @@ def _same_in_rows(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return np.broadcast_to(rng.normal(size=(*shape[:-1], 1)), shape).copy() if shape else rng.normal(size=shape)
 
 
+def _around(marks: Sequence[float]) -> Callable[[tuple[int, ...], np.random.Generator], Array]:
+    """Draw numbers on either side of given ones, those themselves, and zeros."""
+
+    def draw(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        chosen = rng.choice(marks, 1 if rng.random() < 0.5 else shape) * rng.choice([-1.0, 1.0], shape)
+        beside = chosen * (1 + 0.1 * rng.normal(size=shape))
+        return np.choose(rng.integers(0, 5, shape), [chosen, chosen, beside, beside, np.zeros(shape)])
+
+    return draw
+
+
+LANDMARKS = "the brick's own numbers"
+"""The profile of values at and around the numbers that the brick's code speaks of."""
+
 PROFILES: dict[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
     "typical": _typical,
     "zeros": lambda shape, rng: np.zeros(shape),
     "ties": lambda shape, rng: np.asarray(rng.choice([-1.0, 0.0, 1.0], shape)),
     "special values among others": _some_special,
+    LANDMARKS: _some_special,
     "ones": lambda shape, rng: np.ones(shape),
     "positive": lambda shape, rng: np.abs(rng.normal(size=shape)) + 0.1,
     "negative": lambda shape, rng: -np.abs(rng.normal(size=shape)) - 0.1,
@@ -210,10 +225,12 @@ PROFILES: dict[str, Callable[[tuple[int, ...], np.random.Generator], Array]] = {
 """How values are drawn, the plainest first."""
 
 
-def draw_floats(spec: Floats, shape: tuple[int, ...], profile: str, rng: np.random.Generator) -> Array:
-    """Draw an array of a profile within the bounds of a specification."""
+def draw_floats(
+    spec: Floats, shape: tuple[int, ...], profile: str, rng: np.random.Generator, marks: Sequence[float] = ()
+) -> Array:
+    """Draw an array of a profile within the bounds of a specification; `marks` are the brick's own numbers."""
     low, high = spec.low, spec.high
-    values = PROFILES[profile](shape, rng)
+    values = (_around(marks) if profile == LANDMARKS and len(marks) else PROFILES[profile])(shape, rng)
     if np.isfinite(low) and np.isfinite(high):
         if profile in ("typical", "positive", "negative", "moderately large", "a large offset"):
             values = low + (high - low) * rng.uniform(0.02, 0.98, shape)

@@ -10,7 +10,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def jitter(
-    probe: Probe, dy: Array, y: Array, gradients: dict[str, Array | None], digit: float = EPS
+    probe: Probe, dy: Array, y: Array, gradients: dict[str, Array | None], digit: float = EPS, least: float = 0.0
 ) -> tuple[Array, dict[str, Array]]:
     """Return how far the outputs and the gradients move when all inputs, parameters and dy move by a last digit.
 
@@ -24,6 +24,8 @@ def jitter(
         What the probe gives there.
     digit : float, optional
         The relative size of a last digit, by default that of float64.
+    least : float, optional
+        Smaller numbers move like those of this size: beside such a one, that much of them is rounded away.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def jitter(
     rng = np.random.default_rng(7)
     for _ in range(3):
         for variable, base in zip(probe.variables, bases, strict=True):
-            moved = base * (1 + digit * rng.integers(-2, 3, base.shape))
+            moved = base + digit * np.maximum(np.abs(base), least) * rng.integers(-2, 3, base.shape)
             variable.array[...] = np.clip(moved, variable.low, variable.high)
         try:
             there = probe.outputs()

@@ -67,6 +67,7 @@ class Line:
         joined = np.concatenate([part.ravel() for part in moved]) if moved else np.zeros(1)
         joined = joined[np.isfinite(joined)]
         self.largest = float(joined.max(initial=0.0))
+        self.whole = max((float(np.abs(base[np.isfinite(base)]).max(initial=0.0)) for base in self.bases), default=0.0)
         nonzero = joined[joined > 0]
         self.scale = float(nonzero.min(initial=np.inf)) if len(nonzero) else 0.0
         self.room = self._room()
@@ -160,6 +161,8 @@ class _Ladder:
         self.middle, self.up, self.down, self.h_up, self.h_down = middle, up, down, h_up, h_down
         self.gap = np.abs(up - 2 * middle + down)
         """Second differences: curvature, kink or noise."""
+        self.reach = np.abs(up[max(int(np.sum(h_up >= line.whole)) - 1, 0)] - middle)
+        """How far the outputs move when the entry moves by the size of its array."""
         self.noise = self._noise()
         if floor is not None and floor.shape == self.noise.shape:
             self.noise = np.maximum(self.noise, floor)
@@ -188,9 +191,10 @@ class _Ladder:
         least = np.nanmin(changes, axis=0, initial=np.inf)
         still = np.nan_to_num(np.abs(self.up[-1] - self.middle) + np.abs(self.down[-1] - self.middle)) == 0
         size = np.abs(self.middle) + typical
-        grain = np.where(
-            still & (least < 4e-7 * (np.abs(self.middle) + np.abs(self.up[0] - self.middle))), 4 * least, 0.0
-        )
+        # The last digit of numbers around 1, or that of float32 beside numbers of the size at hand.
+        fine = 16 * EPS * (1 + np.abs(self.up[0] - self.middle))
+        coarser = 4e-7 * (np.abs(self.middle) + self.reach)
+        grain = np.where(still & (least < np.fmax(fine, coarser)), 4 * least, 0.0)
         every = np.concatenate([self.middle[None], self.up[:4], self.down[:4]])
         for dtype in (np.float32, np.float16):
             coarse = np.where(np.isfinite(every), every, self.middle)
