@@ -28,9 +28,10 @@ from legonet.testing import Integers, check_brick
 from legonet.testing.check import POINTS
 from legonet.testing.compare import Tally
 from legonet.testing.contracts import upstream
-from legonet.testing.examine import Point, Refused, drop_targets, examine, from_generator
-from legonet.testing.inputs import as_spec, draw_floats, draw_integers, names_of_axes, shape_of
-from legonet.testing.probe import Fault, Probe, by_inputs, flat, like
+from legonet.testing.examine import examine
+from legonet.testing.inputs import Refused, as_spec, draw_floats, draw_integers, names_of_axes, shape_of
+from legonet.testing.points import Point, from_generator
+from legonet.testing.probe import Fault, drop_targets, flat, like
 from legonet.testing.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,7 @@ class Pure:
 
     def __init__(self, point: Point) -> None:
         rng = np.random.default_rng(point.seed)
-        self.probe = Probe(point.brick, point.inputs, point.constants, point.bounds)
+        self.probe = point.probe()
         self.backward_raised = False
         y, _ = self.probe.again().forward()
         drop_targets(self.probe, y, upstream(y, rng))
@@ -88,7 +89,7 @@ class Pure:
         except Exception:
             self.backward_raised = True
             raise
-        given = dict(zip(self.probe.names, by_inputs(result, self.probe.names), strict=True))
+        given = dict(zip(self.probe.names, self.probe.by_inputs(result), strict=True))
         return [given[v.name] if v.parameter is None else v.parameter.grad for v in self.probe.variables]
 
 
@@ -225,7 +226,7 @@ def recipe_of(case: Case) -> Recipe:
 def legal_point(point: Point) -> bool:
     """Return whether forward has a finite value there, and there is something to differentiate."""
     try:
-        y, _ = Probe(point.brick, point.inputs, point.constants).forward()
+        y, _ = point.probe().forward()
         return bool(np.isfinite(flat(y)).all()) and bool(Pure(point).arrays)
     except Exception:
         return False

@@ -18,7 +18,7 @@ from legonet.errors import GradientError, LegonetError, OptionError
 
 from .check import check_recipe
 from .inputs import Input, Integers
-from .probe import by_inputs, flat, input_names, like
+from .probe import by_inputs, flat, like
 from .recipe import Recipe
 
 POINTS = 200
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     given = parser.parse_args(arguments)
+    recipe: Recipe | None = None
     try:
         target = load(given.target)
         sizes = {name: _sizes(text) for name, text in map(_pair, given.sizes)}
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if report.verified else 1
 
 
-def _tell_guess(given: argparse.Namespace, recipe: Recipe) -> None:
+def _tell_guess(given: argparse.Namespace, recipe: Recipe | None) -> None:
     """Say which shapes were guessed."""
-    if not given.inputs and recipe.specs and not given.short:
+    if recipe is not None and recipe.specs and not given.inputs and not given.short:
         print(f"# inputs taken as {', '.join(spec.axes for spec in recipe.specs)}")  # noqa: T201
 
 
@@ -216,8 +217,7 @@ def _takes(recipe: Recipe) -> bool:
             result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
         except Exception:  # noqa: S112 - that is for the check to tell
             continue
-        names = input_names(point.brick, len(point.inputs))
-        for x, dx in zip(point.inputs, by_inputs(result, names), strict=True):
+        for x, dx in zip(point.inputs, by_inputs(result, point.inputs), strict=True):
             if dx is not None and np.shape(dx) != x.shape:
                 return False
     return True

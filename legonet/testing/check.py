@@ -15,8 +15,9 @@ from legonet.errors import GradientError, OptionError
 
 from .compare import Tally
 from .diagnosis import diagnose
-from .examine import Point, Refused, examine, vary_parameters
-from .inputs import Floats, Input, Integers, as_spec
+from .examine import examine
+from .inputs import Floats, Input, Integers, Refused, as_spec
+from .points import Point, vary_parameters
 from .probe import Fault, input_names
 from .recipe import Recipe
 from .report import Report, failure, success
@@ -133,9 +134,9 @@ def _spec(given: Any, constant: bool) -> Floats | Integers:
 
 def _hint(brick: object) -> str:
     if isinstance(brick, type) and issubclass(brick, Brick):
-        return ": make one first, with its ()"
+        return ": pass an instance, not the class"
     if hasattr(brick, "forward") and hasattr(brick, "backward"):
-        return ": legonet.interop.from_object makes one of it"
+        return ": wrap it with legonet.interop.from_object"
     return ""
 
 

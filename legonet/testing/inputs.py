@@ -1,5 +1,6 @@
 """What a brick may be fed with: shapes by the names of their axes, and values of every kind."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ class Floats:
 
     def __post_init__(self) -> None:
         parse_axes(self.axes)
+        if not all(isinstance(end, int | float | np.integer | np.floating) for end in (self.low, self.high)):
+            raise OptionError(f"Floats needs low and high as numbers, but they are {self.low!r} and {self.high!r}")
         if not self.low < self.high:
             raise OptionError(f"Floats needs low < high, but low is {self.low} and high is {self.high}")
 
@@ -100,9 +103,19 @@ class Integers:
 
     def __post_init__(self) -> None:
         parse_axes(self.axes)
+        if not isinstance(self.low, int | np.integer):
+            raise OptionError(f"Integers needs low as a whole number, but it is {brief(repr(self.low))}")
+        if not isinstance(self.below, int | np.integer | str):
+            raise OptionError(f"Integers needs below as a whole number or the name of a size, but it is {self.below!r}")
+        if not isinstance(self.below, str) and self.below <= self.low:
+            raise OptionError(f"Integers needs low < below, but low is {self.low} and below is {self.below}")
 
     def __repr__(self) -> str:
         return _show(self, ("low", "below", "dtype"))
+
+
+class Refused(Exception):  # noqa: N818 - a signal
+    """The brick does not take these sizes, options or numbers; nothing can be said of its gradients there."""
 
 
 Input: TypeAlias = str | Floats | Integers
@@ -246,9 +259,13 @@ def draw_floats(
 
 def draw_integers(spec: Integers, shape: tuple[int, ...], sizes: Sizes, rng: np.random.Generator) -> npt.NDArray[Any]:
     """Draw an array of whole numbers; half of the time from two values only, so that some repeat."""
-    below = spec.below if isinstance(spec.below, int) else sizes[spec.below]
-    if not isinstance(below, int):
+    below = sizes[spec.below] if isinstance(spec.below, str) else int(spec.below)
+    if not isinstance(below, int | np.integer):
         raise OptionError(f"Integers needs below as a number or the name of one axis, but it is {spec.below!r}")
-    few = rng.integers(spec.low, max(below, spec.low + 1), 2)
-    drawn = rng.choice(few, shape) if rng.random() < 0.5 else rng.integers(spec.low, max(below, spec.low + 1), shape)
+    if below <= spec.low:
+        if math.prod(shape):
+            raise Refused(f"there is no whole number from {spec.low} to below {spec.below} = {below}")
+        return np.zeros(shape, spec.dtype)
+    few = rng.integers(spec.low, below, 2)
+    drawn = rng.choice(few, shape) if rng.random() < 0.5 else rng.integers(spec.low, below, shape)
     return np.asarray(drawn).astype(spec.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 from legonet.brick import Brick
 
 MOST = 40
-"""So many numbers are kept."""
+"""At most this many numbers are kept."""
 
 FOREIGN = ("numpy", "torch", "jax", "thinc", "builtins")
 """Packages whose objects are not looked into."""

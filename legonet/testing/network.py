@@ -1,24 +1,27 @@
 """The check of a network with its loss and its penalties: the data term and each penalty apart, then their sum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
+from legonet.errors import OptionError
 
 from .check import check_brick
+from .inputs import Input
 from .report import Report
 
 
 def check_network(
     net: Brick[Any],
     loss: Brick[Any],
-    x: Array,
-    target: Array,
+    x: Array | Input,
+    target: Array | Input,
     *,
     regularizers: Sequence[Brick[Any]] = (),
+    sizes: Mapping[str, Any] | None = None,
     rng: np.random.Generator | int | None = 0,
 ) -> Report:
     """Check the gradients of what is minimized: the data term first, then each penalty, then all together.
@@ -29,12 +32,14 @@ def check_network(
         The network.
     loss : Brick
         Takes what the network gives, and the target.
-    x : numpy.ndarray
-        A few rows of inputs, as the network takes them.
-    target : numpy.ndarray
+    x : numpy.ndarray, or str, Floats or Integers
+        A few rows of inputs as the network takes them, or their shape, as in `check_brick`.
+    target : numpy.ndarray, or str, Floats or Integers
         What the loss takes as the target.
     regularizers : sequence of Brick, optional
         The penalties.
+    sizes : mapping, optional
+        The legal sizes of named axes, if shapes are given.
     rng : numpy.random.Generator or int, optional
         The source of all that is drawn.
 
@@ -75,17 +80,21 @@ def check_network(
       all together: 42 of 42
     """
     __tracebackhide__ = True
-    data = check_brick(Objective(net, loss, ()), x, target, rng=rng)
+    for what, brick in [("net", net), ("loss", loss), *[("regularizers", one) for one in regularizers]]:
+        if not isinstance(brick, Brick):
+            raise OptionError(f"check_network needs a Brick as {what}, but got {brief(repr(brick), 80)}")
+    data = check_brick(Objective(net, loss, ()), x, target, rng=rng, sizes=sizes)
     terms = {"data term": data} | {brief(penalty, 80): check_brick(penalty, rng=rng) for penalty in regularizers}
     if regularizers:
-        terms["all together"] = check_brick(Objective(net, loss, regularizers), x, target, rng=rng)
+        terms["all together"] = check_brick(Objective(net, loss, regularizers), x, target, rng=rng, sizes=sizes)
     lines = [f"{name}: {one.right} of {one.right + one.unresolved}" for name, one in terms.items()]
     return Report(
         "data term and penalties" if regularizers else "data term",
         sum(one.right for one in terms.values()),
         sum(one.unresolved for one in terms.values()),
         sum(one.points for one in terms.values()),
-        notes=(*lines, *(note for note in data.notes)),
+        sum(one.refused for one in terms.values()),
+        notes=(*lines, *dict.fromkeys(note for one in terms.values() for note in one.notes)),
     )
 
 

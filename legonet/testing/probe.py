@@ -119,6 +119,21 @@ def generators_in(value: object, seen: set[int] | None = None) -> Iterator[np.ra
             yield from generators_in(item, seen)
 
 
+def bricks_in(brick: Brick[Any]) -> list[Brick[Any]]:
+    """Return the bricks among the attributes of a brick, each once; not those inside of these."""
+    found: dict[int, Brick[Any]] = {}
+
+    def walk(value: object) -> None:
+        if isinstance(value, Brick):
+            found[id(value)] = value
+        elif isinstance(value, dict | list | tuple):
+            for item in value.values() if isinstance(value, dict) else value:
+                walk(item)
+
+    walk(vars(brick))
+    return list(found.values())
+
+
 class Probe:
     """A private copy of a brick and its inputs, in float64 unless another dtype is asked for.
 
@@ -201,12 +216,36 @@ class Probe:
 
     def collect(self, result: Any) -> dict[str, Array | None]:
         """Sort what backward returned and added by the labels of the variables."""
-        by_input = dict(zip(self.names, by_inputs(result, self.names), strict=True))
+        by_input = dict(zip(self.names, self.by_inputs(result), strict=True))
         found: dict[str, Array | None] = {}
         for variable in self.variables:
             gradient = by_input[variable.name] if variable.parameter is None else variable.parameter.grad
             found[variable.label] = None if gradient is None else np.array(gradient)
         return found
+
+    def by_inputs(self, result: Any) -> list[Any]:
+        """Return what backward returned as one gradient, or None, for each input."""
+        return by_inputs(result, self.inputs, self.names, self.constants)
+
+    def parts(self) -> list[tuple[Brick[Any], list[Array]]]:
+        """Return the bricks inside this one, with what a forward pass feeds each of them with."""
+        fresh = self.again()
+        fed: list[tuple[Brick[Any], list[Array]]] = []
+
+        def listen(part: Brick[Any]) -> None:
+            forward = part.forward
+            unheard = copy.deepcopy(part)
+
+            def heard(*inputs: Any) -> Any:
+                fed.append((unheard, [np.array(x) for x in inputs]))
+                return forward(*inputs)
+
+            vars(part)["forward"] = heard
+
+        for part in bricks_in(fresh.brick):
+            listen(part)
+        fresh.forward()
+        return fed
 
     def zero_grad(self) -> None:
         """Give each parameter a gradient of zeros, a new array."""
@@ -215,15 +254,40 @@ class Probe:
                 variable.parameter.grad = np.zeros(variable.array.shape, variable.array.dtype)
 
 
-def by_inputs(result: Any, names: Sequence[str]) -> list[Any]:
-    """Return what backward returned as one gradient, or None, for each input."""
-    if isinstance(result, tuple | list):
-        given = list(result)
-        if len(given) > len(names):
-            raise Fault(f"backward returns {len(given)} gradients, but forward has {len(names)} inputs", "shape")
-    else:
-        given = [result] if names else []
-    return given + [None] * (len(names) - len(given))
+def drop_targets(probe: Probe, y: Any, dy: Array) -> None:
+    """Let a loss give a gradient by its first input only: the others are targets."""
+    inputs = [variable for variable in probe.variables if variable.parameter is None]
+    if isinstance(y, np.ndarray | tuple) or len(inputs) < 2:
+        return
+    fresh = probe.again()
+    y, cache = fresh.forward()
+    try:
+        result = fresh.brick.backward(type(y)(dy[0]), cache)
+    except Exception:
+        return
+    given = list(result) if isinstance(result, tuple | list) else [result]
+    names = {name for name, g in zip(probe.names, given, strict=False) if g is not None} | {inputs[0].name}
+    probe.variables = [v for v in probe.variables if v.parameter is not None or v.name in names]
+    probe.constants = (*probe.constants, *(v.name for v in inputs if v.name not in names))
+
+
+def by_inputs(
+    result: Any, inputs: Sequence[Array], names: Sequence[str] = (), constants: Sequence[str] = ()
+) -> list[Any]:
+    """Return what backward returned as one gradient, or None, for each input.
+
+    Where there are as many as inputs of floats that are no constants, they belong to those.
+    """
+    given = list(result) if isinstance(result, tuple | list) else [result] if inputs else []
+    if len(given) > len(inputs):
+        raise Fault(f"backward returns {len(given)} gradients, but forward has {len(inputs)} inputs", "shape")
+    named = list(names) or [""] * len(inputs)
+    learning = [place for place, x in enumerate(inputs) if x.dtype.kind == "f" and named[place] not in constants]
+    places = learning if len(given) == len(learning) else range(len(given))
+    found: list[Any] = [None] * len(inputs)
+    for place, gradient in zip(places, given, strict=True):
+        found[place] = gradient
+    return found
 
 
 def flat(y: Any) -> Array:

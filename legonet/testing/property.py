@@ -1,15 +1,16 @@
 """The check as a test: Hypothesis draws shapes, options and values, and shrinks what fails."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from legonet.errors import OptionError
 
 from .check import explain
 from .compare import Tally
-from .examine import Point, Refused, examine
-from .inputs import Input
+from .examine import examine
+from .inputs import Input, Refused
+from .points import Point
 from .probe import Fault
 from .recipe import Build, Recipe
 
@@ -18,8 +19,8 @@ def brick_test(
     build: Build,
     *inputs: Input,
     sizes: Mapping[str, Any] | None = None,
+    options: Mapping[str, Sequence[Any]] | None = None,
     call_differs: bool = False,
-    **options: Any,
 ) -> Callable[[], None]:
     """Return a test for pytest that checks a brick at all sizes, options and kinds of values.
 
@@ -39,10 +40,10 @@ def brick_test(
     sizes : mapping, optional
         The legal sizes of named axes: a list, simplest first, or a pair (least, greatest). By default 0 to 4 for the
         first axis, or the one called batch, and 1 to 4 for all others.
+    options : mapping, optional
+        The legal values of each option, as a list, simplest first.
     call_differs : bool, optional
         Whether the brick is meant to do something else when it is called, as Dropout does.
-    **options : sequence
-        The legal values of each option.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def brick_test(
     --------
     >>> from legonet import Linear
     >>> from legonet.testing import brick_test
-    >>> test_linear = brick_test(Linear, "(batch, in_features)", bias=[True, False])
+    >>> test_linear = brick_test(Linear, "(batch, in_features)", options={"bias": [True, False]})
     >>> test_linear()
     """
     try:
@@ -82,7 +83,7 @@ def brick_test(
         from hypothesis import strategies as st
     except ImportError:
         raise OptionError("brick_test needs Hypothesis: pip install hypothesis") from None
-    recipe = Recipe(build, inputs, sizes or {}, options, call_differs)
+    recipe = Recipe(build, inputs, sizes or {}, options or {}, call_differs)
     last: list[tuple[Point, Fault]] = []
     taken = [0, 0]
     tally = Tally()
@@ -123,14 +124,14 @@ def brick_test(
         __tracebackhide__ = True
         last.clear()
         taken[:] = [0, 0]
-        tally.right = tally.unresolved = 0
+        tally.right = tally.unresolved = tally.points = 0
         try:
             run()
         except Fault as fault:
             point, found = last[-1]
             error = explain(point, found, recipe.redraw(point), recipe.constructor)
             raise error from fault.__cause__
-        if tally.unresolved > tally.right:
+        if tally.right + tally.unresolved and not tally.resolved:
             known = f"{tally.right} of {tally.right + tally.unresolved}"
             warnings.warn(f"{recipe.name} is not verified: rounding hides all but {known} derivatives", stacklevel=2)
 

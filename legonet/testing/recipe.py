@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
 
-from .examine import Point, Refused, draw_point, draw_sizes, from_generator
-from .inputs import PROFILES, Draw, Floats, Input, Integers, as_spec, names_of_axes, parse_axes
+from .inputs import PROFILES, Draw, Floats, Input, Integers, Refused, as_spec, names_of_axes, parse_axes
+from .points import Point, draw_point, draw_sizes, from_generator
 
 Build = Callable[..., Brick[Any]]
 
@@ -39,13 +40,16 @@ class Recipe:
         name: str | None = None,
     ) -> None:
         self.who = who
+        if not callable(build) or isinstance(build, Brick):
+            hint = ": for a ready brick there is check_brick" if isinstance(build, Brick) else ""
+            raise OptionError(f"{who} needs a class or a function that builds the brick{hint}")
+        for what, given in (("sizes", sizes), ("options", options)):
+            if not isinstance(given, Mapping):
+                raise OptionError(f"{who} needs {what} as a dictionary by name, but got {brief(repr(given), 60)}")
         self.build, self.options, self.call_differs = build, dict(options), call_differs
         self.specs: list[Floats | Integers] = [as_spec(given) for given in inputs]
         self.sizes = {name.rstrip("_"): legal for name, legal in sizes.items()}
         self.name = str(name or getattr(build, "__name__", type(build).__name__))
-        if not callable(build) or isinstance(build, Brick):
-            hint = ": for a ready brick there is check_brick" if isinstance(build, Brick) else ""
-            raise OptionError(f"brick_test needs a class or a function that builds the brick{hint}")
         self.arguments = self._arguments()
         axes = names_of_axes(self.specs)
         unknown = sorted(set(self.sizes) - set(axes) - {a.rstrip("_") for a in self.arguments})
@@ -87,7 +91,7 @@ class Recipe:
         """Draw sizes, options, a brick and its inputs."""
         extra = [name.rstrip("_") for name, kind in self.arguments.items() if kind == "size"]
         drawn = draw_sizes(self.specs, self.sizes, draw, extra) | dict(sizes or {})
-        options = {name: _choose(legal, draw) for name, legal in self.options.items()}
+        options = {name: self._choose(name, legal, draw) for name, legal in self.options.items()}
         return self.point_at(drawn, options, draw, profile)
 
     def point_at(
@@ -118,6 +122,11 @@ class Recipe:
             name: rng if kind == "rng" else options[name] if kind == "option" else sizes[name.rstrip("_")]
             for name, kind in self.arguments.items()
         }
+
+    def _choose(self, name: str, legal: Any, draw: Draw) -> Any:
+        if isinstance(legal, str | bytes) or not isinstance(legal, Sequence) or not len(legal):
+            raise OptionError(f"{self.who} needs the legal values of {name} as a list, but got {legal!r}")
+        return legal[draw(0, len(legal) - 1)]
 
     def points(self, seed: int | list[int], count: int) -> Iterator[Point]:
         """Yield points that go through all kinds of values in turn; what cannot be built is left out."""
@@ -153,9 +162,3 @@ class Recipe:
         given = self._given(point.sizes, point.options, "np.random.default_rng(0)")
         inside = ", ".join(f"{name}={value if name == 'rng' else repr(value)}" for name, value in given.items())
         return f"{self.name}({inside})" if self.name.isidentifier() else ""
-
-
-def _choose(legal: Any, draw: Draw) -> Any:
-    if isinstance(legal, str | bytes) or not isinstance(legal, Sequence) or not len(legal):
-        raise OptionError(f"brick_test needs the legal values of an option as a list, but got {legal!r}")
-    return legal[draw(0, len(legal) - 1)]

@@ -14,7 +14,7 @@ from legonet.errors import GradientError
 from legonet.parameter import Parameter
 
 from .compare import Tally
-from .examine import Point
+from .points import Point
 from .probe import Fault, input_names
 
 if TYPE_CHECKING:
@@ -63,22 +63,39 @@ class Report:
 
     @property
     def verified(self) -> bool:
-        """Whether nine in ten derivatives were found right, and few points were refused."""
-        compared = self.right + self.unresolved
-        return self.right >= 9 * self.unresolved and compared > 0 and self.refused <= 4 * self.points
+        """Whether nine in ten derivatives were found right, and at most four in five points were refused."""
+        return self._doubt() == ""
+
+    def _doubt(self) -> str:
+        """Return why this does not verify the brick, or nothing."""
+        if not Tally(self.right, self.unresolved).resolved:
+            return "fewer than nine in ten derivatives can be told right from wrong"
+        if self.refused > 4 * self.points:
+            return "forward refused more than four in five points"
+        return ""
 
     def __repr__(self) -> str:
         total = self.right + self.unresolved
-        at = f"at {self.points} point{'' if self.points == 1 else 's'}"
+        at = f"at {_count(self.points, 'point')}"
         if not total:
             return f"{self.brick}: nothing to compare {at}: the arrays are empty"
-        lines = [f"{self.brick}: {self.right} of {total} derivatives are right, {at}"]
+        lines = [f"{self.brick}: {self.right} of {_count(total, 'derivative')} {_are(total)} right, {at}"]
         if self.unresolved:
-            lines.append(f"  {self.unresolved} are hidden by rounding" + ("" if self.verified else ": not verified"))
+            lines.append(f"  {self.unresolved} {_are(self.unresolved)} hidden by rounding")
         if self.refused:
-            lines.append(f"  {self.refused} further points were refused by forward")
+            lines.append(f"  forward refused {_count(self.refused, 'further point')}")
+        if self._doubt():
+            lines.append(f"  not verified: {self._doubt()}")
         lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def success(point: Point, tally: Tally, refused: int = 0) -> Report:

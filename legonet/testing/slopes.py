@@ -84,6 +84,15 @@ class Line:
                 forth = min(forth, float(ends[1][moving].min(initial=np.inf)))
         return min(back, 0.0), max(forth, 0.0)
 
+    def rounds_between(self, near: float, far: float) -> bool:
+        """Whether a single entry becomes another number of float32 just there."""
+        if len(self.moves) != 1 or np.count_nonzero(self.moves[0][1]) != 1:
+            return False
+        way = self.moves[0][1]
+        base = float(self.bases[0][way != 0][0])
+        one, other = np.float32(base + near), np.float32(base + far)
+        return bool(one != other and abs(far - near) < 0.05 * np.spacing(np.abs(other)))
+
     def at(self, t: float) -> tuple[Array | None, float]:
         """Return the outputs at a distance, None if forward fails there, and the distance really gone."""
         if not self.room[0] <= t <= self.room[1]:
@@ -151,7 +160,7 @@ def slopes(line: Line, floor: Array | None = None, stretch: float = 1.0) -> Slop
         ladder = _Ladder(
             middle, np.array(up), np.array(down), np.array(h_up)[:, None], np.array(h_down)[:, None], line, floor
         )
-        return ladder.slopes()
+        return ladder.slopes(line)
 
 
 class _Ladder:
@@ -161,8 +170,6 @@ class _Ladder:
         self.middle, self.up, self.down, self.h_up, self.h_down = middle, up, down, h_up, h_down
         self.gap = np.abs(up - 2 * middle + down)
         """Second differences: curvature, kink or noise."""
-        self.reach = np.abs(up[max(int(np.sum(h_up >= line.whole)) - 1, 0)] - middle)
-        """How far the outputs move when the entry moves by the size of its array."""
         self.noise = self._noise()
         if floor is not None and floor.shape == self.noise.shape:
             self.noise = np.maximum(self.noise, floor)
@@ -185,16 +192,9 @@ class _Ladder:
         return np.asarray(np.maximum(noise, self._grain(typical)))
 
     def _grain(self, typical: float) -> Array:
-        """Return the noise of a function that is coarser inside: one that stands still for tiny steps."""
-        changes = np.abs(np.concatenate([self.up - self.middle, self.down - self.middle]))
-        changes = np.where(changes > 0, changes, np.inf)
-        least = np.nanmin(changes, axis=0, initial=np.inf)
-        still = np.nan_to_num(np.abs(self.up[-1] - self.middle) + np.abs(self.down[-1] - self.middle)) == 0
+        """Return the noise of a function that is coarser inside, and so a flight of stairs."""
         size = np.abs(self.middle) + typical
-        # The last digit of numbers around 1, or that of float32 beside numbers of the size at hand.
-        fine = 16 * EPS * (1 + np.abs(self.up[0] - self.middle))
-        coarser = 4e-7 * (np.abs(self.middle) + self.reach)
-        grain = np.where(still & (least < np.fmax(fine, coarser)), 4 * least, 0.0)
+        grain: Array = np.zeros(len(self.middle))
         every = np.concatenate([self.middle[None], self.up[:4], self.down[:4]])
         for dtype in (np.float32, np.float16):
             coarse = np.where(np.isfinite(every), every, self.middle)
@@ -206,12 +206,67 @@ class _Ladder:
             grain = np.where(exact, np.maximum(grain, 8 * np.finfo(dtype).eps * size), grain)
         return np.asarray(grain)
 
-    def slopes(self) -> Slopes:
+    def _treads(self, line: Line, value: Array, error: Array) -> Array:
+        """Return twice the height of the first stair where an output leaves its slope by a jump; 0 elsewhere.
+
+        What is coarser inside is a flight of stairs, and its slope on one of them is not its derivative. A rectifier or
+        a sorted row leaves its slope as well, but without a jump. A jump counts as rounding if it is small, or if it is
+        where the entry becomes another number of float32.
+        """
+        treads: Array = np.zeros(len(self.middle))
+        error = np.where(np.isfinite(error), error, 0.0)
+        sides = ((1, self.up, self.h_up), (-1, self.down, self.h_down))
+        bars = [3 * (self.noise + (error + np.abs(value) * self.slip) * h) for _, _, h in sides]
+        off = [
+            np.nan_to_num(np.abs(y - self.middle - sign * value * h)) > bar
+            for (sign, y, h), bar in zip(sides, bars, strict=True)
+        ]
+        left = off[0] | off[1]
+        waiting = left.any(axis=0) & ~left[-1]
+        last = len(left) - 1 - np.argmax(left[::-1], axis=0)
+        away = [np.nan_to_num(np.abs(y - self.middle)) for _, y, _ in sides]
+        steep = np.maximum(away[0] / self.h_up, away[1] / self.h_down)
+        small = np.maximum(4e-7 * (np.abs(self.middle) + away[0][0]), 64 * EPS * (1 + line.whole))
+        for _ in range(8):
+            if not waiting.any():
+                break
+            output = int(np.argmax(waiting))
+            step = int(last[output])
+            sign, _, steps = sides[0 if off[0][step, output] else 1]
+            bar = bars[0 if sign > 0 else 1][step]
+            near, far = sign * float(steps[step + 1, 0]), sign * float(steps[step, 0])
+            for _ in range(12):
+                between = (near + far) / 2
+                y = line.at(between)[0]
+                if y is None or y.shape != self.middle.shape:
+                    break
+                if abs(y[output] - self.middle[output] - value[output] * between) <= bar[output]:
+                    near = between
+                else:
+                    far = between
+            before, after = line.at(near)[0], line.at(far)[0]
+            waiting[output] = False
+            if before is None or after is None or not before.shape == after.shape == self.middle.shape:
+                continue
+            jump = np.abs(after - before)
+            rounded = (jump <= small) | line.rounds_between(near, far)
+            steepest = np.max(steep[max(step - 2, 0) : step + 1], axis=0)
+            stair = left.any(axis=0) & rounded & (jump > 100 * steepest * abs(far - near))
+            treads = np.where(stair, 2 * jump, treads)
+            waiting &= ~stair
+        return treads
+
+    def slopes(self, line: Line) -> Slopes:
         forward, backward = (self.up - self.middle) / self.h_up, (self.middle - self.down) / self.h_down
         h = (self.h_up + self.h_down) / 2
         central = (self.up - self.down) / (self.h_up + self.h_down)
         rounding = 1.5 * self.noise / h
         value, error = _best(central, rounding + np.abs(central) * self.slip, 2)
+        treads = self._treads(line, value, error)
+        if treads.any():
+            self.noise = np.maximum(self.noise, treads)
+            rounding = 1.5 * self.noise / h
+            value, error = _best(central, rounding + np.abs(central) * self.slip, 2)
         low, high = value.copy(), value.copy()
 
         kink = self._kinks(forward, backward, h)

@@ -123,7 +123,7 @@ def test_values_follow_whether_they_are_replaced_or_written_into(build, names):
         parameter.value = np.full(parameter.value.shape, 2.0)
         parameter.value[...] *= 1.5
     y = brick(np.ones((1, 3)))
-    assert y.tolist() == [[12.0, 12.0]] if names else [[1.0, 1.0, 1.0]]
+    assert y.tolist() == ([[12.0, 12.0]] if names else [[1.0, 1.0, 1.0]])
 
 
 def test_gradients_add_up_though_the_layer_overwrites_or_adds():

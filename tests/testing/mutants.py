@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from legonet import Array, Brick, Linear, Sequential, Tanh
 from legonet.testing.compare import Tally
-from legonet.testing.examine import Point, Refused, examine
+from legonet.testing.examine import examine
+from legonet.testing.inputs import Refused
+from legonet.testing.points import Point
 from legonet.testing.probe import Fault
 from strategies import CASES, Case, fingerprint, like, normal, public_bricks
 

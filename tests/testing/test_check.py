@@ -24,7 +24,8 @@ from legonet import (
 )
 from legonet.testing import Floats, Integers, Report, check_brick
 from legonet.testing.compare import Tally
-from legonet.testing.examine import Point, examine, vary_parameters
+from legonet.testing.examine import examine
+from legonet.testing.points import Point, vary_parameters
 from legonet.testing.probe import Fault
 from strategies import fingerprint, normal, seeds
 from testing.bricks import Affine, Dropout, ForgetsShift, HalfOfSquare, Product, Square, Table
@@ -405,7 +406,7 @@ def test_points_that_forward_refuses_are_counted():
     report = check_brick(Root(), "(batch, n)")
     assert report.points + report.refused == 60
     assert report.refused > 20
-    assert f"{report.refused} further points were refused by forward" in repr(report)
+    assert f"forward refused {report.refused} further points" in repr(report)
     assert check_brick(Root(), Floats("(batch, n)", low=1e-3)).refused < 10
 
 
@@ -422,12 +423,12 @@ def test_a_loss_that_rounding_hides_is_counted_and_not_verified():
     report = check_brick(Offset(), np.array([0.5]))
     assert (report.right, report.unresolved) == (0, 1)
     assert not report.verified
-    assert "hidden by rounding: not verified" in repr(report)
+    assert "hidden by rounding\n  not verified: " in repr(report)
 
 
 def test_large_arrays_are_sampled_and_it_says_so():
     report = check_brick(Linear(20, 30, rng=0), normal(5, 20))
-    assert report.notes == ("of arrays with more than 40 entries, 40 entries and 4 random directions",)
+    assert report.notes == ("arrays of more than 40 entries were sampled: 40 entries and 4 random directions each",)
     assert report.notes[0] in repr(report)
     assert report.right == 2 * (44 + 44 + 30)
 
@@ -474,8 +475,8 @@ class Logarithm(Square):
 
 BAD = {
     "no brick": ((3,), {}, OptionError, "check_brick needs a Brick, but got 3"),
-    "a class": ((Sigmoid, X), {}, OptionError, "check_brick needs a Brick, but got <class .*: make one first"),
-    "of another library": ((ByHand(), X), {}, OptionError, "legonet.interop.from_object makes one of it"),
+    "a class": ((Sigmoid, X), {}, OptionError, "check_brick needs a Brick, but got <class .*: pass an instance"),
+    "of another library": ((ByHand(), X), {}, OptionError, "wrap it with legonet.interop.from_object"),
     "a list": ((Sigmoid(), X.tolist()), {}, DtypeError, r"input 0 is a list: pass numpy\.asarray\("),
     "None": ((MSELoss(), X, None), {}, DtypeError, "input 1 is a NoneType"),
     "complex numbers": ((Sigmoid(), X + 1j), {}, DtypeError, "input 0 has dtype complex128"),
@@ -496,7 +497,7 @@ BAD = {
     ),
     "axes": ((Square(), "(batch"), {}, OptionError, r"axes are names and numbers, .* not '\(batch'"),
     "a negative number": ((Logarithm(), X), {}, OptionError, "forward gives NaN or infinity, where .* other inputs"),
-    "NaN in": ((Square(), np.array([np.nan])), {}, OptionError, "NaN or infinity for inputs that hold such"),
+    "NaN in": ((Square(), np.array([np.nan])), {}, OptionError, "NaN or infinity for inputs that contain such"),
     "NaN always": ((Logarithm(), Floats("(n,)", high=-1)), {}, OptionError, "takes none of the inputs .* NaN"),
     "an error of forward": ((Draws(), X), {}, ValueError, "no numbers today"),
     "an error of forward, by shape": ((Draws(), "(n,)"), {}, OptionError, "takes none of .* ValueError: no numbers"),

@@ -203,6 +203,13 @@ def test_an_error_in_the_users_file_is_told(capsys, tmp_path, monkeypatch):
     assert (code, err) == (1, "ZeroDivisionError: division by zero\n")
 
 
+def test_a_check_that_the_users_file_makes_itself_may_fail(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "checking_bricks.py"
+    path.write_text("from legonet import GradientError\nraise GradientError('wrong')", encoding="utf-8")
+    assert run(capsys, f"{path}:Scale") == (1, "wrong\n", "")
+
+
 def test_a_file_may_import_its_neighbours(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "neighbour_of_bricks.py").write_text("size = 7", encoding="utf-8")

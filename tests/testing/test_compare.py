@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import Brick, GradientError
+from gallery.right_kinks import ReLU
+from legonet import Brick, GradientError, Linear, Sequential
 from legonet.testing import Floats, check_brick
 from legonet.testing.compare import Judge, Tally, compare
-from legonet.testing.examine import Point, examine
+from legonet.testing.examine import examine
+from legonet.testing.points import Point
 from legonet.testing.probe import Fault, Probe
 from strategies import normal, seeds
 from testing.bricks import Pointwise, Square
@@ -338,7 +340,7 @@ def test_large_arrays_are_compared_along_directions():
     x = np.linspace(-1, 1, 500)
     tally = compare_at(Cumulated(0.0), [x])
     assert (tally.right, tally.unresolved) == (44, 0)
-    assert tally.notes == ["of arrays with more than 40 entries, 40 entries and 4 random directions"]
+    assert tally.notes == ["arrays of more than 40 entries were sampled: 40 entries and 4 random directions each"]
     with pytest.raises(Fault, match="along a random direction of signs"):
         compare_at(Cumulated(500.0), [x])
     assert compare_at(Cumulated(np.nan), [x]).unresolved == 4
@@ -388,3 +390,43 @@ def test_neighbours_stay_within_the_bounds():
 )
 def test_a_gradient_is_not_blamed_where_forward_loses_the_digits(function, slope, x):
     check_brick(Pointwise(function, slope), np.array(x))
+
+
+# -- kinks inside of containers ----------------------------------------------------------------------------------------
+
+
+def opposite_slopes(rectifier):
+    """Compute relu(x) - relu(-x) = x, whose derivative at 0 is 1 where the chain rule gives 0."""
+    first = Linear(1, 2, weight=np.array([[1.0, -1.0]]), bias=False)
+    return Sequential(first, rectifier, Linear(2, 1, weight=np.array([[1.0], [-1.0]]), bias=False))
+
+
+def test_right_bricks_at_a_kink_make_a_right_chain():
+    examine(Point(opposite_slopes(ReLU(0.0)), [np.array([[0.0], [1.0]])]), Tally())
+
+
+def test_a_wrong_brick_at_a_kink_makes_a_wrong_chain():
+    with pytest.raises(Fault, match=r"dx\[0, 0\]"):
+        examine(Point(opposite_slopes(ReLU(3.0)), [np.array([[0.0]])]), Tally())
+
+
+class Greatest(Brick):
+    """The greater of what two bricks give; where they are equal, both get the whole gradient."""
+
+    def __init__(self, left, right):
+        self.left, self.right = left, right
+
+    def forward(self, x):
+        (one, first), (other, second) = self.left.forward(x), self.right.forward(x)
+        return np.maximum(one, other), (one >= other, first, other >= one, second)
+
+    def backward(self, dy, cache):
+        left, first, right, second = cache
+        return self.left.backward(dy * left, first) + self.right.backward(dy * right, second)
+
+
+def test_ties_of_a_container_itself_are_not_excused_by_its_parts():
+    same = np.array([[0.5]])
+    net = Greatest(Linear(1, 1, weight=same, bias=False), Linear(1, 1, weight=same.copy(), bias=False))
+    with pytest.raises(Fault):
+        examine(Point(net, [np.array([[2.0]])]), Tally())

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from legonet import Brick, GradientError, MSELoss, Parameter
+from gallery.right_chains import Standardize
+from legonet import Brick, GradientError, Linear, MSELoss, Parameter, Sequential, Tanh
 from legonet.testing import check_brick
 from legonet.testing.compare import Tally
-from legonet.testing.examine import Point, examine
+from legonet.testing.examine import examine
+from legonet.testing.points import Point
 from legonet.testing.probe import Fault
 from strategies import normal
 from testing.bricks import Affine, Dropout, Pointwise, Product, Square, Table
@@ -447,8 +449,8 @@ BROKEN = {
     ThroughFloat32: ("dtype", "dx", "backward computes dx in a coarser dtype: every number is one of float32"),
     HalfInFloat32: ("dtype", "dx", "backward gives dx in float16 for float32"),
     ReadsMemoryInOrder: ("layout", "", "forward gives another output for Fortran-ordered input of the same numbers"),
-    AnotherShapeInFortranOrder: ("layout", "dx", "dx is another one for Fortran-ordered arrays of the same numbers"),
-    ReadsTheGradientInOrder: ("layout", "dx", "dx is another one for Fortran-ordered arrays of the same numbers"),
+    AnotherShapeInFortranOrder: ("layout", "dx", "dx differs for Fortran-ordered arrays of the same numbers"),
+    ReadsTheGradientInOrder: ("layout", "dx", "dx differs for Fortran-ordered arrays of the same numbers"),
     NeedsContiguousInput: ("layout", "", "forward raises ValueError for .* input: not contiguous"),
     NeedsContiguousDy: ("layout", "", "backward raises ValueError for .* arrays: not contiguous"),
     WritesIntoReadOnlyCache: ("layout", "", "read-only"),
@@ -693,3 +695,20 @@ def test_what_is_kept_of_the_very_first_input_is_found():
     with pytest.raises(GradientError, match=r"an earlier pass with other numbers\s+changes dx") as caught:
         check_brick(KeepsFirst(), np.random.default_rng(0).normal(size=(4, 3)))
     assert caught.value.cause == "stale_state"
+
+
+# -- what is nothing but rounding --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_gradient_that_is_nothing_but_rounding_breaks_no_promise(seed):
+    rng = np.random.default_rng(seed)
+    chain = Sequential(Linear(3, 4, rng=rng), Standardize(4), Tanh(), Linear(4, 2, rng=rng))
+    assert check_brick(chain, "(batch, 3)", sizes={"batch": (1, 4)}, rng=seed).verified
+
+
+def test_an_output_that_is_nothing_but_rounding_breaks_no_promise():
+    x = np.array([[-1.0, 1.0], [-3.0, 3.0]])
+    assert check_brick(Linear(2, 1, weight=np.array([[-1.49], [-1.49]]), bias=False), x).verified
+    rows = np.array([[-0.05, -1.0, -2.0], [-0.05, -1.0, -2.0]])
+    check_brick(Standardize(3), rows)

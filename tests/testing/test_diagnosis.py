@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from legonet import Brick, Parameter
-from legonet.testing import examine as examination
 from legonet.testing.compare import Tally
 from legonet.testing.diagnosis import Diagnosis, diagnose
-from legonet.testing.examine import Point, Refused, examine
-from legonet.testing.inputs import PROFILES, Floats, Integers
+from legonet.testing.examine import examine
+from legonet.testing.inputs import PROFILES, Floats, Integers, Refused
+from legonet.testing.points import Point, from_generator
 from legonet.testing.probe import Fault
-from legonet.testing.property import Recipe
+from legonet.testing.recipe import Recipe
 
 
 def softmax(x):
@@ -362,7 +362,7 @@ WRONG = [
 def failing(build, inputs, sizes, seeds=120):
     """Return the first point where something is wrong, what it is, and a way to build the brick again."""
     recipe = Recipe(build, inputs, sizes, {})
-    draw = examination.from_generator(np.random.default_rng(1))
+    draw = from_generator(np.random.default_rng(1))
     for number in range(seeds):
         try:
             point = recipe.point(draw, list(PROFILES)[number % len(PROFILES)])

@@ -13,7 +13,9 @@ from legonet import GradientError
 from legonet.testing.check import explain
 from legonet.testing.compare import Tally
 from legonet.testing.diagnosis.guesses import CAUSES
-from legonet.testing.examine import Point, Refused, examine
+from legonet.testing.examine import examine
+from legonet.testing.inputs import Refused
+from legonet.testing.points import Point
 from legonet.testing.probe import Fault
 from legonet.testing.recipe import Recipe
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from legonet import OptionError
 from legonet.testing import Floats, Integers
-from legonet.testing.examine import draw_sizes, from_generator, vary_parameters
 from legonet.testing.inputs import (
     PROFILES,
+    Refused,
     as_spec,
     draw_floats,
     draw_integers,
@@ -19,6 +19,7 @@ from legonet.testing.inputs import (
     parse_axes,
     shape_of,
 )
+from legonet.testing.points import draw_sizes, from_generator, vary_parameters
 from strategies import fingerprint, seeds
 from testing.bricks import Affine
 
@@ -195,6 +196,28 @@ def test_integers_keep_within_their_bounds(seed):
     assert set(draw_integers(Integers("(n,)", low=-1, below=2), (30,), {}, rng)) <= {-1, 0, 1}
     assert set(draw_integers(Integers("(n,)", below="k"), (30,), {"k": 2}, rng)) <= {0, 1}
     assert draw_integers(Integers("(n,)", below=2, dtype=bool), (2, 3), {}, rng).dtype == bool
+
+
+def test_an_axis_of_size_0_leaves_no_integers_but_an_empty_array():
+    rng = np.random.default_rng(0)
+    spec = Integers("(n,)", below="k")
+    assert draw_integers(spec, (0, 3), {"k": 0}, rng).shape == (0, 3)
+    with pytest.raises(Refused, match="there is no whole number from 0 to below k = 0"):
+        draw_integers(spec, (2,), {"k": 0}, rng)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (Integers, {"low": 4, "below": 3}, "Integers needs low < below, but low is 4 and below is 3"),
+        (Integers, {"low": 0.5}, "Integers needs low as a whole number, but it is 0.5"),
+        (Integers, {"below": None}, "Integers needs below as a whole number or the name of a size, but it is None"),
+        (Floats, {"low": "x"}, "Floats needs low and high as numbers, but they are 'x' and inf"),
+    ],
+)
+def test_bounds_that_are_none_are_refused(kind, options, message):
+    with pytest.raises(OptionError, match=message):
+        kind("(n,)", **options)
 
 
 def test_several_axes_bound_no_integers():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from legonet import GradientError, L2Regularizer, Linear, MSELoss, Sequential, Tanh
+from legonet import GradientError, L2Regularizer, Linear, MSELoss, OptionError, Sequential, Tanh
 from legonet.testing import check_network
 from strategies import fingerprint, normal
 
@@ -60,3 +60,31 @@ def test_a_mistake_in_a_tiny_penalty_is_found_there():
 def test_the_same_seed_gives_the_same_report():
     first, second = (check_network(network(), MSELoss(), X, TARGET, rng=np.random.default_rng(3)) for _ in range(2))
     assert first == second
+
+
+def test_shapes_may_take_the_place_of_arrays():
+    report = check_network(network(), MSELoss(), "(batch, 2)", "(batch, 3)", sizes={"batch": [2, 3]})
+    assert report.verified
+    assert report.points == 60
+
+
+def test_a_note_of_any_term_is_kept():
+    net = Sequential(Linear(2, 50, rng=0))
+    ridge = L2Regularizer(net.parameters(), strength=0.1)
+    notes = check_network(net, MSELoss(), X, normal(4, 50), regularizers=[ridge]).notes
+    assert sum("more than 40 entries" in note for note in notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((3, MSELoss(), X, TARGET), {}, "check_network needs a Brick as net, but got 3"),
+        ((network(), "mse", X, TARGET), {}, "check_network needs a Brick as loss, but got 'mse'"),
+        ((network(), MSELoss(), X, TARGET), {"regularizers": [1]}, "needs a Brick as regularizers, but got 1"),
+        ((network(), MSELoss(), "(batch, 2)", "(batch, 3)"), {"sizes": [2]}, "needs sizes as a dictionary"),
+        ((network(), MSELoss(), X, "(batch, 3)"), {}, "either arrays or shapes"),
+    ],
+)
+def test_bad_use_gets_a_clear_error(arguments, options, message):
+    with pytest.raises(OptionError, match=message):
+        check_network(*arguments, **options)

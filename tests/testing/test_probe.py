@@ -55,13 +55,17 @@ def test_what_is_varied_are_float_inputs_and_parameters():
     assert [v.label for v in Probe(Table(), [np.array([0])]).variables] == ["rows.grad"]
 
 
-def test_one_gradient_is_that_by_the_first_input():
-    assert by_inputs(1, ["x", "y"]) == [1, None]
-    assert by_inputs((1, 2), ["x", "y"]) == [1, 2]
-    assert by_inputs([1], ["x", "y"]) == [1, None]
+def test_gradients_are_those_of_the_first_inputs_or_of_all_floats():
+    floats, whole = np.zeros(2), np.zeros(2, dtype=int)
+    assert by_inputs(1, [floats, floats]) == [1, None]
+    assert by_inputs((1, 2), [floats, floats]) == [1, 2]
+    assert by_inputs(1, [whole, floats]) == [None, 1]
+    assert by_inputs((None, 1), [whole, floats]) == [None, 1]
+    assert by_inputs((1, 2), [whole, floats, floats]) == [None, 1, 2]
+    assert by_inputs(1, [floats, floats], ["mask", "x"], ["mask"]) == [None, 1]
     assert by_inputs(None, []) == []
-    with pytest.raises(Fault, match="backward returns 3 gradients, but forward has 2 inputs"):
-        by_inputs((1, 2, 3), ["x", "y"])
+    with pytest.raises(Fault, match="backward returns 2 gradients, but forward has 1 inputs"):
+        by_inputs((1, 2), [floats])
 
 
 def test_an_upstream_gradient_has_the_form_of_the_output():

@@ -18,7 +18,7 @@ def net(n, hidden, rng):
 
 
 # As a user writes them: pytest collects them by their names.
-test_linear = brick_test(Linear, "(batch, in_features)", bias=[True, False])
+test_linear = brick_test(Linear, "(batch, in_features)", options={"bias": [True, False]})
 test_network = brick_test(net, "(batch, n)")
 test_loss = brick_test(MSELoss, "(batch, n)", "(batch, n)")
 test_regularizer = brick_test(lambda rows: L2Regularizer([Parameter(normal(rows, 2))], strength=0.1))
@@ -52,7 +52,7 @@ def test_the_constructor_that_fails_is_told():
         def backward(self, dy, x):
             return super().backward(dy, x) * (1 if self.bias else 2)
 
-    error = failing(WrongWithoutBias, "(batch, in_features)", bias=[True, False])
+    error = failing(WrongWithoutBias, "(batch, in_features)", options={"bias": [True, False]})
     assert "WrongWithoutBias(in_features=1, out_features=1, bias=False, rng=" in " ".join(str(error).split())
 
 
@@ -119,10 +119,12 @@ def test_a_brick_that_takes_hardly_anything_is_told_so():
     ("arguments", "options", "message"),
     [
         ((Square(), "(n,)"), {}, "for a ready brick there is check_brick"),
-        ((Square, "(n,)"), {"flag": [True]}, "brick_test: Square has no argument 'flag'"),
+        ((Square, "(n,)"), {"options": {"flag": [True]}}, "brick_test: Square has no argument 'flag'"),
         ((Square, "n"), {}, "axes are names and numbers"),
         ((Square, normal(3)), {}, "an input is given as its axes"),
         ((Square, "(n,)"), {"sizes": {"m": [1]}}, "brick_test: 'm' in sizes is no axis"),
+        ((Square, "(n,)"), {"sizes": [2, 3]}, r"brick_test needs sizes as a dictionary by name, but got \[2, 3\]"),
+        ((Square, "(n,)"), {"options": True}, "brick_test needs options as a dictionary by name, but got True"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_at_once(arguments, options, message):
@@ -131,8 +133,8 @@ def test_what_cannot_be_understood_is_refused_at_once(arguments, options, messag
 
 
 def test_legal_values_of_an_option_are_a_list():
-    with pytest.raises(OptionError, match="needs the legal values of an option as a list, but got True"):
-        brick_test(Linear, "(batch, in_features)", bias=True)()
+    with pytest.raises(OptionError, match="brick_test needs the legal values of bias as a list, but got True"):
+        brick_test(Linear, "(batch, in_features)", options={"bias": True})()
 
 
 def test_hypothesis_is_asked_for_if_it_is_missing(monkeypatch):

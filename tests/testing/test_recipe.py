@@ -7,8 +7,8 @@ import pytest
 
 from legonet import L2Regularizer, Linear, OptionError, Parameter
 from legonet.testing import Floats, Integers
-from legonet.testing.examine import Refused, from_generator
-from legonet.testing.inputs import PROFILES
+from legonet.testing.inputs import PROFILES, Refused
+from legonet.testing.points import from_generator
 from legonet.testing.recipe import Recipe
 from strategies import fingerprint, normal
 from testing.bricks import Affine, Dropout, Product, Square, Table
@@ -107,10 +107,10 @@ def test_a_brick_that_cannot_be_built_at_all_is_told():
         (Square(), {}, "builds the brick: for a ready brick there is check_brick"),
         (Square, {"flag": [1]}, "brick_test: Square has no argument 'flag'"),
         (lambda: np.tanh, {}, "builds no Brick, but a ufunc"),
-        (Linear, {"bias": True}, "legal values of an option as a list, but got True"),
-        (Linear, {"bias": []}, "legal values of an option as a list"),
-        (Linear, {"bias": "no"}, "legal values of an option as a list, but got 'no'"),
-        (Linear, {"bias": {True}}, "legal values of an option as a list"),
+        (Linear, {"bias": True}, "legal values of bias as a list, but got True"),
+        (Linear, {"bias": []}, "legal values of bias as a list"),
+        (Linear, {"bias": "no"}, "legal values of bias as a list, but got 'no'"),
+        (Linear, {"bias": {True}}, "legal values of bias as a list"),
     ],
     ids=lambda value: repr(value)[:30],
 )

@@ -7,7 +7,7 @@ from legonet import Brick, GradientError, Linear, MSELoss, Parameter
 from legonet.testing import Floats, Integers, Report, brick_test, check_brick
 from legonet.testing.compare import Tally
 from legonet.testing.diagnosis import Diagnosis, Guess
-from legonet.testing.examine import Point
+from legonet.testing.points import Point
 from legonet.testing.probe import Comparison, Fault
 from legonet.testing.report import as_code, failure, success
 from strategies import normal
@@ -33,7 +33,7 @@ def test_what_else_is_worth_knowing_comes_below():
     assert repr(Report("Tanh()", 95, 5, 60, 3, ("a note",))).splitlines() == [
         "Tanh(): 95 of 100 derivatives are right, at 60 points",
         "  5 are hidden by rounding",
-        "  3 further points were refused by forward",
+        "  forward refused 3 further points",
         "  a note",
     ]
 
@@ -41,7 +41,18 @@ def test_what_else_is_worth_knowing_comes_below():
 def test_when_most_is_hidden_it_is_not_verified():
     assert Report("Tanh()", 9, 1, 1).verified
     assert not Report("Tanh()", 8, 1, 1).verified
-    assert "1 are hidden by rounding: not verified" in repr(Report("Tanh()", 8, 1, 1))
+    assert repr(Report("Tanh()", 8, 1, 1)).splitlines()[1:] == [
+        "  1 is hidden by rounding",
+        "  not verified: fewer than nine in ten derivatives can be told right from wrong",
+    ]
+
+
+def test_when_most_points_are_refused_it_is_not_verified():
+    assert Report("Tanh()", 9, 0, 1, 4).verified
+    assert repr(Report("Tanh()", 9, 0, 1, 5)).splitlines()[1:] == [
+        "  forward refused 5 further points",
+        "  not verified: forward refused more than four in five points",
+    ]
 
 
 def test_when_there_is_nothing_to_compare_it_says_so():
@@ -231,7 +242,7 @@ FAILING = {
     "no rows": lambda: check_brick(WrongWithoutRows(), X[:0]),
     "no integers": lambda: check_brick(WrongTableWithoutRows(), np.zeros(0, int)),
     "another output when called": lambda: check_brick(WrongDropout(), X, call_differs=True),
-    "options": brick_test(WrongLinear, "(batch, in_features)", bias=[True, False]),
+    "options": brick_test(WrongLinear, "(batch, in_features)", options={"bias": [True, False]}),
     "a test": brick_test(WrongTable, Integers("(batch,)", below="rows"), sizes={"rows": [2]}),
     "a test with constants": brick_test(WrongMask, "(n,)", Floats("(n,)", constant=True)),
 }

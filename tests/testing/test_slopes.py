@@ -215,3 +215,37 @@ def test_a_function_in_float32_has_the_noise_of_float32():
 def test_where_tiny_changes_are_lost_the_derivative_is_unknown():
     softplus = slope_at(lambda x: np.log(1 + np.exp(x)), -20.0)
     assert abs(softplus.low[0] - math.exp(-20)) <= softplus.error[0]
+
+
+# -- stairs ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_slope_of_one_stair_is_not_taken_for_the_derivative():
+    found = slopes_of(lambda x: 36.7 * (1 + np.tanh(x / 2)) / 2, -28.7)
+    true = 36.7 * math.exp(-28.7)
+    assert abs(found.low[0] - true) <= found.error[0]
+    assert found.error[0] > 1e-6 * true
+
+
+def test_nor_is_the_slope_along_a_stair():
+    found = slopes_of(lambda x: (x + 350) * (1 + np.tanh((x - 26.5) / 2)) / 2, 0.1)
+    gate = math.exp(-26.4)
+    assert abs(found.low[0] - (gate + 350.1 * gate)) <= found.error[0]
+
+
+@pytest.mark.parametrize("x", [544761.3, 0.37, -12.5])
+def test_a_cast_to_float32_makes_stairs(x):
+    found = slopes_of(lambda x: np.sin(x.astype(np.float32)).astype(np.float64), x)
+    assert abs(found.low[0] - np.cos(x)) <= 3 * found.error[0]
+
+
+def test_standing_still_before_a_kink_is_no_stair():
+    found = slopes_of(lambda x: np.maximum(x - 1e-10, 0), 1e-13)
+    assert found.low[0] == 0
+    assert found.error[0] < 1e-6
+
+
+def test_a_large_jump_is_no_rounding():
+    found = slopes_of(np.floor, 0.9999)
+    assert found.low[0] == 0
+    assert found.error[0] < 1e-6

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from legonet.testing.examine import Point
+from legonet.testing.points import Point
 from legonet.testing.probe import Fault
 
 from . import cures, decomposed, factors, operands, parts, placement, promises, scan, sizes, terms, values
@@ -16,7 +16,7 @@ from .views import View
 Experiment = Callable[[Case], Iterator[Guess]]
 
 LONGEST = 200
-"""So many characters a sentence may have."""
+"""A sentence has at most this many characters."""
 
 
 def diagnose(point: Point, fault: Fault, redraw: Redraw | None = None) -> Diagnosis:

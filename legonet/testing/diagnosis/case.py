@@ -8,8 +8,8 @@ import numpy as np
 from legonet.arrays import Array
 from legonet.testing.compare import Tally, compare
 from legonet.testing.contracts import upstream
-from legonet.testing.examine import Point, drop_targets
-from legonet.testing.probe import Fault, Probe, flat
+from legonet.testing.points import Point
+from legonet.testing.probe import Fault, drop_targets, flat
 
 from .views import Budget, View, is_generic, jittered, rows_of
 
@@ -17,7 +17,7 @@ Redraw = Callable[..., Point | None]
 T = TypeVar("T")
 
 WANTED = 4
-"""So many points at which the gradient is wrong are compared."""
+"""At most this many points at which the gradient is wrong are compared."""
 
 
 class Case:
@@ -185,11 +185,6 @@ class Case:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     @property
-    def views(self) -> list[View]:
-        """Where the gradient is wrong."""
-        return self.wrong
-
-    @property
     def sure(self) -> bool:
         """Whether what holds at all of the views holds at two points at least."""
         if len(self.wrong) < 2 or self.near:
@@ -213,7 +208,7 @@ def fails(point: Point | None, label: str = "") -> Fault | None:
         return None
     try:
         rng = np.random.default_rng(point.seed)
-        probe = Probe(point.brick, point.inputs, point.constants, point.bounds)
+        probe = point.probe()
         y = probe.forward()[0]
         if not np.isfinite(flat(y)).all():
             return None

@@ -186,7 +186,7 @@ def local_sum(case: Case) -> Iterator[Guess]:
         if scales([own - theirs for own, theirs, _ in found], text) is None:
             continue
         if any(scales([theirs for _, theirs, _ in found], other) is not None for other in texts):
-            yield Guess("extra_path", f"{case.label} has a term with {text} too many", False)
+            yield Guess("extra_path", f"{case.label} has an extra term with {text}", False)
         elif any(scales([own for own, _, _ in found], other) is not None for other in texts):
             yield Guess("missing_path", f"{case.label} lacks a term with {text}", False)
         return

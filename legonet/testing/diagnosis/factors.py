@@ -45,7 +45,7 @@ def explain_ratios(case: Case, found: list[float], what: str) -> Iterator[Guess]
     if _alike(found):
         yield from _fixed(case, found[0], what)
         return
-    text = size_named(case.views, found, case.label)
+    text = size_named(case.wrong, found, case.label)
     if text is not None:
         # The report shows the failing point: tell the factor there, if it has one.
         shown = ratio(case.here, case.label) if case.here is not None and what == case.label else None
@@ -74,7 +74,7 @@ def _fixed(case: Case, factor: float, what: str) -> Iterator[Guess]:
         view = _at_another_size(case, name)
         other = None if view is None else ratio(view, case.label)
         if view is not None and other is not None and abs(other - factor) > 1e-5 * abs(factor):
-            views, found = [*case.views, view], [*[factor] * len(case.views), other]
+            views, found = [*case.wrong, view], [*[factor] * len(case.wrong), other]
             made = size_named(views, found, case.label) or f"made of the {name} size"
             yield Guess(
                 "size_factor", f"{what} is {times(factor)}; {number(factor)} is {made}: {_advice(made, factor)}", True
@@ -93,7 +93,7 @@ def _fixed(case: Case, factor: float, what: str) -> Iterator[Guess]:
 
 def _unvaried(case: Case) -> list[str]:
     """Return the names of the sizes that are the same at all views."""
-    tables = [view.point.sizes for view in case.views]
+    tables = [view.point.sizes for view in case.wrong]
     return [
         name
         for name, size in tables[0].items()
@@ -103,7 +103,7 @@ def _unvaried(case: Case) -> list[str]:
 
 def _possible_size(case: Case, factor: float) -> str | None:
     """Return a size that was the same at all views, and is the factor, or its root is."""
-    tables = [sizes_of(view, case.label) for view in case.views]
+    tables = [sizes_of(view, case.label) for view in case.wrong]
     for name, size in tables[0].items():
         if size > 1 and all(table.get(name) == size for table in tables):
             known = {name: size, f"one over {name}": 1 / size}
@@ -118,8 +118,8 @@ def _possible_size(case: Case, factor: float) -> str | None:
 def _at_another_size(case: Case, name: str) -> View | None:
     """Return a view where one size is another one, and no other."""
     for size in (5, 4, 3, 7, 6):
-        if size != case.views[0].point.sizes[name]:
-            view = case.view(case.plain({**case.views[0].point.sizes, name: size}, 800 + size))
+        if size != case.wrong[0].point.sizes[name]:
+            view = case.view(case.plain({**case.wrong[0].point.sizes, name: size}, 800 + size))
             if view is not None and case.label in view.variables:
                 return view
     return None
@@ -204,7 +204,7 @@ def _alike(found: list[float]) -> bool:
 
 def _varies_at_one_size(case: Case, found: list[float]) -> bool:
     by_size: dict[Any, list[float]] = {}
-    for view, value in zip(case.views, found, strict=True):
+    for view, value in zip(case.wrong, found, strict=True):
         by_size.setdefault((view.shape, tuple(sorted((k, str(v)) for k, v in view.point.sizes.items()))), []).append(
             value
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from legonet.arrays import Array
-from legonet.testing.examine import Point
+from legonet.testing.points import Point
 
 from .case import Case, matrices
 from .guesses import Guess
@@ -19,7 +19,7 @@ def upstream_part(case: Case) -> Iterator[Guess]:
     label = case.label
     if case.every(lambda view: _is_part(view, label, 0) and _whole_columns(view, label, _dropped(view, label))):
         return
-    if case.every(_unused_outputs) or case.every(lambda view: _one_used(view, label)):
+    if case.every(_unused_outputs):
         yield Guess("upstream_ignored", f"{label} depends on a part of dy only: some outputs are left out", case.sure)
     elif case.every(lambda view: _rows_alike(view, label)):
         yield Guess("upstream_ignored", f"{label} depends on the sum of dy only, not on each of its entries", case.sure)
@@ -31,19 +31,6 @@ def unused_part(case: Case) -> Iterator[Guess]:
         yield Guess(
             "upstream_ignored", f"{case.label}: the upstream gradient of one of the outputs is not used", case.sure
         )
-
-
-def _one_used(view: View, label: str) -> bool:
-    """Whether of many outputs only the first or the last counts."""
-    pair = matrices(view, label)
-    if pair is None or len(view.y) < 3:
-        return False
-    used = np.flatnonzero(np.any(pair[0] != 0, axis=1))
-    return (
-        len(used) == 1
-        and used[0] in (0, len(view.rows) - 1)
-        and view.same(label, pair[0][used], pair[1][used]) is not None
-    )
 
 
 def _unused_outputs(view: View) -> bool:
@@ -241,12 +228,11 @@ def _columns(case: Case, masks: list[Array]) -> Iterator[Guess]:
     if looks_like_window(case):
         yield Guess("window", f"{label} is zero for some entries, as at an edge, that outputs depend on", case.sure)
         return
-    view, mask = case.wrong[0], masks[0]
+    mask = masks[0]
     count = int(mask.any(axis=0).sum())
     yield Guess(
         "missing_gradient", f"{label} is zero for {count} of {mask.shape[1]} entries that the output depends on", False
     )
-    del view
 
 
 def _only_index(view: View, label: str, dropped: Array, index: int) -> bool:

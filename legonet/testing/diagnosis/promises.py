@@ -12,17 +12,13 @@ import numpy as np
 from legonet.arrays import Array
 from legonet.testing.compare import Tally
 from legonet.testing.contracts import upstream
-from legonet.testing.examine import Point, examine
-from legonet.testing.probe import Fault, Probe, flat, generators_in, like
+from legonet.testing.examine import examine
+from legonet.testing.points import Point
+from legonet.testing.probe import Fault, flat, generators_in, like
 
 from .case import fails
 from .guesses import Guess
 from .views import View
-
-
-def fresh(point: Point) -> Probe:
-    """Return a probe of an untouched copy."""
-    return Probe(point.brick, point.inputs, point.constants, point.bounds)
 
 
 def arrays_in(value: object, depth: int = 4) -> Iterator[Array]:
@@ -62,7 +58,7 @@ def memory(point: Point, fault: Fault) -> Iterator[Guess]:
     if changed == "generator":
         yield Guess(
             "random",
-            f"backward draws random numbers: {fault.label or 'the gradient'} is another one at each call",
+            f"backward draws random numbers: {fault.label or 'the gradient'} differs from call to call",
             True,
         )
     elif changed == "cache" and fault.cause == "mutation":
@@ -81,14 +77,14 @@ def memory(point: Point, fault: Fault) -> Iterator[Guess]:
 
 def _not_repeatable(point: Point) -> bool:
     """Whether fresh copies, in the same state, give different gradients."""
-    dy = np.linspace(0.5, 1.5, len(flat(fresh(point).forward()[0])))
-    results = [fresh(point).gradients(dy) for _ in range(3)]
+    dy = np.linspace(0.5, 1.5, len(flat(point.probe().forward()[0])))
+    results = [point.probe().gradients(dy) for _ in range(3)]
     return any(not _alike(results[0], other) for other in results[1:])
 
 
 def _differs_later(point: Point) -> bool:
     """Whether a second pass of the same brick gives another gradient."""
-    probe = fresh(point)
+    probe = point.probe()
     y = probe.forward()[0]
     dy = np.linspace(0.5, 1.5, len(flat(y)))
     first = probe.gradients(dy)
@@ -110,7 +106,7 @@ def _alike(one: dict[str, Array | None], other: dict[str, Array | None]) -> bool
 
 def _cache_is_buffer(point: Point) -> bool:
     """Whether a cache of one forward is written over by the next one."""
-    probe = fresh(point)
+    probe = point.probe()
     _, cache = probe.brick.forward(*probe.inputs)
     noted = [(array, array.copy()) for array in arrays_in(cache)]
     own = {id(x) for x in probe.inputs}
@@ -123,7 +119,7 @@ def _cache_is_buffer(point: Point) -> bool:
 
 
 def _changed_by_backward(point: Point) -> str:
-    probe = fresh(point)
+    probe = point.probe()
     y, cache = probe.brick.forward(*probe.inputs)
     dy = like(y, np.ones(len(flat(y))))
     states = [_state(g) for g in generators_in(probe.brick)]
@@ -164,10 +160,10 @@ def added(point: Point, fault: Fault) -> Iterator[Guess]:
     if _differs_later(point):
         yield from memory(point, Fault(fault.message, "stale_state", fault.label))
         return
-    probe = fresh(point)
+    probe = point.probe()
     y, cache = probe.brick.forward(*probe.inputs)
     dy = like(y, np.linspace(0.5, 1.5, len(flat(y))))
-    first = fresh(point).gradients(np.linspace(0.5, 1.5, len(flat(y))))
+    first = point.probe().gradients(np.linspace(0.5, 1.5, len(flat(y))))
     starts: dict[str, Array] = {}
     for variable in probe.variables:
         if variable.parameter is not None:
@@ -187,8 +183,8 @@ def added(point: Point, fault: Fault) -> Iterator[Guess]:
 
 def coarse(point: Point, fault: Fault) -> Iterator[Guess]:
     """Numbers without further digits may be rounded, or may not follow dy."""
-    dy = np.linspace(0.61, 1.43, len(flat(fresh(point).forward()[0])))
-    once, twice, nothing = (fresh(point).gradients(factor * dy).get(fault.label) for factor in (1.0, 2.0, 0.0))
+    dy = np.linspace(0.61, 1.43, len(flat(point.probe().forward()[0])))
+    once, twice, nothing = (point.probe().gradients(factor * dy).get(fault.label) for factor in (1.0, 2.0, 0.0))
     if once is None or twice is None or nothing is None or not np.any(once):
         yield Guess("dtype", fault.message, True)
     elif np.allclose(once, twice, rtol=1e-9) and np.allclose(once, nothing, rtol=1e-9):
@@ -220,7 +216,7 @@ def _single_gap(point: Point, label: str, shift: float, scale: float) -> float:
     """Return how far the gradients in float32 and in float64 are apart, with inputs shifted by their mean or scaled."""
     rounded = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in point.inputs]
     inputs = [(x - shift * x.mean()) * np.float32(scale) if x.dtype.kind == "f" and x.size else x for x in rounded]
-    probe = fresh(replace(point, inputs=inputs))
+    probe = replace(point, inputs=inputs).probe()
     dy = np.linspace(0.5, 1.5, len(flat(probe.forward()[0]))).astype(np.float32).astype(np.float64)
     wide, narrow = probe.gradients(dy).get(label), probe.again(np.float32).gradients(dy).get(label)
     if wide is None or narrow is None or wide.shape != narrow.shape:
@@ -230,10 +226,10 @@ def _single_gap(point: Point, label: str, shift: float, scale: float) -> float:
 
 def bent(point: Point, fault: Fault) -> Iterator[Guess]:
     """Backward may be another function of dy, or rounded in between."""
-    dy = np.linspace(0.61, 1.43, len(flat(fresh(point).forward()[0])))
+    dy = np.linspace(0.61, 1.43, len(flat(point.probe().forward()[0])))
     gaps = []
     for factor in (0.37, 1.9, 3.3):
-        one, other = fresh(point).gradients(dy).get(fault.label), fresh(point).gradients(factor * dy).get(fault.label)
+        one, other = point.probe().gradients(dy).get(fault.label), point.probe().gradients(factor * dy).get(fault.label)
         if one is None or other is None or not np.any(other):
             break
         gaps.append(float(np.max(np.abs(other - factor * one)) / np.max(np.abs(other))))

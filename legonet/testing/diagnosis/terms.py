@@ -16,7 +16,7 @@ from .views import View
 
 def term(weights: list[float], case: Case, what: str, sure: bool, views: Sequence[View] | None = None) -> Guess | None:
     """Say what it means that a term enters backward with a weight, where it should be 1; one weight for each view."""
-    views = case.views if views is None else views
+    views = case.wrong if views is None else views
     weight = weights[0]
     if not np.isfinite(weights).all() or all(abs(value - 1) < 1e-4 for value in weights):
         return None
@@ -179,7 +179,7 @@ def mean_term(case: Case) -> Iterator[Guess]:
             yield Guess("missing_path", text)
             yield Guess("extra_path", f"{label} has a term through the mean along axis {axis} with a wrong weight")
         else:
-            text = f"{label} sums to zero along axis {axis}, but the derivative does not: the term through the mean is too many"
+            text = f"{label} sums to zero along axis {axis}, but the derivative does not: the term through the mean is extra"
             yield Guess("extra_path", text, case.sure)
         return
 
@@ -310,7 +310,7 @@ def dead_or_alive(case: Case) -> Iterator[Guess]:
             text = f"where {variable.name} is zero, {label} lacks what the derivative has: a path that goes around it is missing"
             yield Guess("missing_path", text, case.sure)
         else:
-            text = f"where {variable.name} is zero, {label} has what the derivative has not: a path that goes around it is too many"
+            text = f"where {variable.name} is zero, {label} has what the derivative has not: a path that goes around it is extra"
             yield Guess("extra_path", text, case.sure)
         return
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from legonet.arrays import Array
-from legonet.testing.examine import Point
+from legonet.testing.points import Point
 from legonet.testing.probe import Probe, Variable
 
 from .case import Case, fails, matrices
@@ -263,14 +263,10 @@ def _own(probe: Probe, label: str) -> Variable | None:
     return next((variable for variable in probe.variables if variable.label == label), None)
 
 
-def _probe(point: Point) -> Probe:
-    return Probe(point.brick, point.inputs, point.constants, point.bounds)
-
-
 def _value_at(case: Case) -> float | None:
     """Return the number at the failing entry."""
     comparison = case.fault.comparison
-    variable = _own(_probe(case.point), case.label)
+    variable = _own(case.point.probe(), case.label)
     if comparison is None or variable is None or len(comparison.entry) != variable.array.ndim:
         return None
     return float(variable.array[comparison.entry])
@@ -278,7 +274,7 @@ def _value_at(case: Case) -> float | None:
 
 def _partners(case: Case, entry: tuple[int, ...]) -> dict[str, float]:
     """Return what other arrays have at the same place."""
-    probe = _probe(case.point)
+    probe = case.point.probe()
     own = _own(probe, case.label)
     arrays = dict(zip(probe.names, probe.inputs, strict=True))
     return {
@@ -290,9 +286,9 @@ def _partners(case: Case, entry: tuple[int, ...]) -> dict[str, float]:
 
 def _all_moved_but(point: Point, kept: dict[str, tuple[int, ...]]) -> Point:
     """Return a point with all entries moved at random, but for some."""
-    held = _probe(point)
+    held = point.probe()
     moved = jittered(point, 9, 0.2)
-    probe = _probe(moved)
+    probe = moved.probe()
     arrays = [(name, now, then) for name, now, then in zip(probe.names, probe.inputs, held.inputs, strict=True)]
     arrays += [
         (now.name, now.array, then.array)
@@ -310,7 +306,7 @@ def _fails_with_value(case: Case, value: float) -> bool:
     plain = case.plain({}, 40)
     if plain is None:
         return False
-    probe = _probe(plain)
+    probe = plain.probe()
     variable = _own(probe, case.label)
     if variable is None or not variable.array.size or not variable.low <= value <= variable.high:
         return False

@@ -1,6 +1,5 @@
 """Forward's derivative and backward's claim at a point, every output by every entry."""
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -9,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array
-from legonet.testing.examine import Point, drop_targets
-from legonet.testing.probe import Probe, Variable, by_inputs, flat, like
+from legonet.testing.points import Point
+from legonet.testing.probe import Probe, Variable, drop_targets, flat, like
 
 MOST = 100
 """Of larger arrays, so many outputs and so many entries are looked at."""
 
 LIMIT = 6000
-"""So many calls of forward a diagnosis may cost."""
+"""A diagnosis costs at most this many calls of forward."""
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Change = Callable[[Probe], None]
@@ -55,7 +54,7 @@ class View:
     def __init__(self, point: Point, change: Change | None = None, budget: Budget | None = None) -> None:
         self.point = point
         self.budget = Budget() if budget is None else budget
-        self.probe = Probe(point.brick, point.inputs, point.constants, point.bounds)
+        self.probe = point.probe()
         if change is not None:
             change(self.probe)
         pair = self.probe.forward()
@@ -115,7 +114,6 @@ class View:
 
     def _claims(self) -> dict[str, Array | None]:
         found: dict[str, list[Array] | None] = {label: [] for label in self.variables}
-        y, cache = self.probe.forward()
         for row in self.rows:
             dy = np.zeros(len(self.y))
             dy[row] = 1.0
@@ -264,19 +262,10 @@ def _quotients(
 # -- points -----------------------------------------------------------------------------------------------------------
 
 
-def moved(point: Point, inputs: Sequence[Array] | None = None, brick: Any = None) -> Point:
-    """Return a point with other inputs, or another brick."""
-    return replace(
-        point,
-        brick=copy.deepcopy(point.brick) if brick is None else brick,
-        inputs=[x.copy() for x in (point.inputs if inputs is None else inputs)],
-    )
-
-
 def jittered(point: Point, seed: int, radius: float) -> Point:
     """Return a point nearby: every float moved by a part of its size, zeros by a part of the largest."""
     rng = np.random.default_rng(seed)
-    probe = Probe(point.brick, point.inputs, point.constants, point.bounds)
+    probe = point.probe()
     for variable in probe.variables:
         sizes = np.abs(variable.array)
         fallback = float(sizes.max(initial=0.0)) or 1.0
@@ -308,6 +297,3 @@ def is_generic(point: Point) -> bool:
         if len(np.unique(array)) < values.size:
             return False
     return True
-
-
-__all__ = ["Change", "View", "by_inputs", "is_generic", "jittered", "moved", "rows_of"]
