@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +17,10 @@ import numpy as np
 from legonet.brick import Brick
 from legonet.errors import GradientError, LegonetError, OptionError
 
-from .check import check_recipe
-from .inputs import Input, Integers
+from .check import POINTS, check_recipe
+from .inputs import Input, Integers, as_spec
 from .probe import by_inputs, flat, like
 from .recipe import Recipe
-
-POINTS = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if the brick is right, 1 if it is not, or could not be verified or found.
+        0 if the brick is right, 1 if it is wrong or could not be verified, 2 if it could not be checked.
     """
     parser = _parser()
     given = parser.parse_args(arguments)
@@ -45,11 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sizes = {name: _sizes(text) for name, text in map(_pair, given.sizes)}
         options = {name: [_value(one) for one in text.split(",")] for name, text in map(_pair, given.options)}
         build = (lambda: target) if isinstance(target, Brick) else target
-        if not callable(build):
-            raise OptionError(f"{given.target} is no brick and builds none, but is a {type(target).__name__}")
+        if not callable(build) or (isinstance(build, type) and not issubclass(build, Brick)):
+            raise OptionError(f"{given.target} is no brick and builds none: {_what_it_is(target)}")
         if given.points < 1 or given.seed < 0:
             raise OptionError("--points needs a whole number > 0, and --seed one >= 0")
         recipe = _recipe(build, [_input(text) for text in given.inputs], sizes, options, given.call_differs)
+        if isinstance(target, Brick):
+            place, _, name = given.target.rpartition(":")
+            recipe.built_as = f"{name}  # of {place}"
         report = check_recipe(recipe, given.seed, given.points)
     except GradientError as error:
         print(error.short if given.short else error)  # noqa: T201 - it is a program
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         name = "" if isinstance(error, LegonetError) else f"{type(error).__name__}: "
         print(f"{name}{error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return 2
     print(str(report).splitlines()[0] if given.short else report)  # noqa: T201
     _tell_guess(given, recipe)
     return 0 if report.verified else 1
@@ -67,19 +69,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tell_guess(given: argparse.Namespace, recipe: Recipe | None) -> None:
     """Say which shapes were guessed."""
     if recipe is not None and recipe.specs and not given.inputs and not given.short:
-        print(f"# inputs taken as {', '.join(spec.axes for spec in recipe.specs)}")  # noqa: T201
+        print(f"# inputs taken as {', '.join(map(_axes_of, recipe.specs))}")  # noqa: T201
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m legonet.testing",
         description="Check that a brick's backward pass is the derivative of its forward pass.",
-        epilog='example: python -m legonet.testing my_bricks.py:Scale "(batch, features)" --option bias=True,False',
+        epilog="exit code: 0 if the brick is right, 1 if it is wrong or not verified, 2 if it could not be checked; "
+        'example: python -m legonet.testing my_bricks.py:Scale "(batch, features)" --option bias=True,False',
     )
     parser.add_argument("target", help="path/to/file.py:Name or package.module:Name; a class, a function or a brick")
     parser.add_argument(
         "inputs",
         nargs="*",
+        default=[],
         help='the shape of each input, such as "(batch, n)", or "(batch,) < classes" for whole numbers; may be guessed',
     )
     parser.add_argument(
@@ -140,6 +144,14 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
+def _what_it_is(target: Any) -> str:
+    if hasattr(target, "forward") and hasattr(target, "backward"):
+        name = target.__name__ if isinstance(target, type) else "it"
+        made = f"{name}()" if isinstance(target, type) else name
+        return f"make one, as in brick = legonet.interop.from_object({made}), and name that"
+    return f"it is of type {type(target).__name__}"
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
@@ -181,12 +193,16 @@ def _recipe(build: Any, inputs: Sequence[Input], sizes: Any, options: Any, diffe
         recipe = Recipe(build, axes, sizes, options, differs, "legonet.testing", name)
         if _takes(recipe):
             return recipe
-    raise OptionError(
-        f'the usual shapes do not fit {recipe.name}: state that of each input, such as "(batch, n)", after the target'
-    )
+    tried = ", ".join(dict.fromkeys(" ".join(f'"{_axes_of(one)}"' for one in axes) for axes in guesses))
+    raise OptionError(f"none of the usual shapes fits {recipe.name}; state yours after the target. Tried: {tried}")
 
 
-def _guesses(build: Any, sizes: Any, options: Any) -> Any:
+def _axes_of(given: Input) -> str:
+    spec = as_spec(given)
+    return f"{spec.axes} < {spec.below}" if isinstance(spec, Integers) else spec.axes
+
+
+def _guesses(build: Any, sizes: Any, options: Any) -> Iterator[list[Input]]:
     forward = getattr(build, "forward", None)
     if forward is None:
         names = {name.rstrip("_") for name in inspect.signature(build).parameters}
@@ -202,6 +218,8 @@ def _guesses(build: Any, sizes: Any, options: Any) -> Any:
     last = [name.rstrip("_") for name in required] + ["n"]
     for axes in [f"(batch, {name})" for name in last] + ["(batch, n, m)", "(batch, channels, height, width)", "(n,)"]:
         yield [axes] * count
+    if count == 2:  # scores and the class of each row
+        yield ["(batch, n)", Integers("(batch,)", below="n")]
 
 
 def _takes(recipe: Recipe) -> bool:
@@ -209,14 +227,16 @@ def _takes(recipe: Recipe) -> bool:
     for point in recipe.points(0, 24):
         if not all(x.size for x in point.inputs):
             continue
-        try:
-            y, cache = point.brick.forward(*point.inputs)
-        except Exception:
-            return False
-        try:
-            result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
-        except Exception:  # noqa: S112 - that is for the check to tell
-            continue
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                y, cache = point.brick.forward(*point.inputs)
+            except Exception:
+                return False
+            try:
+                result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
+            except Exception:  # noqa: S112 - that is for the check to tell
+                continue
         for x, dx in zip(point.inputs, by_inputs(result, point.inputs), strict=True):
             if dx is not None and np.shape(dx) != x.shape:
                 return False

@@ -22,8 +22,8 @@ from .probe import Fault, input_names
 from .recipe import Recipe
 from .report import Report, failure, success
 
-POINTS = 60
-"""How many points are tried if only shapes are known."""
+POINTS = 100
+"""At how many points a brick is checked if only shapes are known; as many as Hypothesis draws examples."""
 
 Redraw = Callable[..., Point | None]
 
@@ -52,7 +52,7 @@ def check_brick(
         A layer, container, loss, regularizer or whole network. ``legonet.interop`` makes one of what is not.
     *inputs : numpy.ndarray, or str, Floats or Integers
         What its ``forward`` takes: x for a layer, y and the target for a loss, nothing for a regularizer. Either
-        arrays, a few rows are enough; or shapes such as ``"(batch, 3)"``: then 60 points of all kinds are tried, with
+        arrays, a few rows are enough; or shapes such as ``"(batch, 3)"``: then 100 points of all kinds are tried, with
         zeros, ties, tiny and huge numbers, one row and none.
     rng : numpy.random.Generator or int, optional
         The source of all that is drawn. The same seed gives the same verdict.

@@ -21,7 +21,8 @@ def brick_test(
     sizes: Mapping[str, Any] | None = None,
     options: Mapping[str, Sequence[Any]] | None = None,
     call_differs: bool = False,
-) -> Callable[[], None]:
+    settings: Any = None,
+) -> Callable[..., None]:
     """Return a test for pytest that checks a brick at all sizes, options and kinds of values.
 
     Hypothesis draws the sizes of named axes (one row, none, square or not), the options, the parameters, the values
@@ -44,11 +45,13 @@ def brick_test(
         The legal values of each option, as a list, simplest first.
     call_differs : bool, optional
         Whether the brick is meant to do something else when it is called, as Dropout does.
+    settings : hypothesis.settings, optional
+        For this test alone, such as ``hypothesis.settings(max_examples=500)``; by default those of the profile.
 
     Returns
     -------
     callable
-        A function without arguments, to be assigned to a name that starts with ``test_``.
+        A function to be assigned to a name that starts with ``test_``, in a module or a class.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def brick_test(
 
     Notes
     -----
-    The number of examples is that of the Hypothesis profile, 100 by default. Shapes that `forward` refuses by raising
+    Shapes that `forward` refuses by raising
     an error are left out; if it refuses most, state the legal `sizes`.
 
     References
@@ -108,19 +111,17 @@ def brick_test(
     name = f"test_{recipe.name if recipe.name.isidentifier() else 'brick'}"  # a lambda has no name
     inner.__name__ = inner.__qualname__ = name
     run = hypothesis.given(st.data())(inner)
+    settings = settings or hypothesis.settings.default or hypothesis.settings()
     run = hypothesis.settings(
+        settings,
         deadline=None,
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
         # The report explains better than hundreds of further examples would.
-        phases=[
-            phase
-            for phase in (hypothesis.settings.default or hypothesis.settings()).phases
-            if phase is not hypothesis.Phase.explain
-        ],
+        phases=[phase for phase in settings.phases if phase is not hypothesis.Phase.explain],
     )(run)
 
-    def test() -> None:
+    def test(_: object = None) -> None:  # in a class, it is a method
         __tracebackhide__ = True
         last.clear()
         taken[:] = [0, 0]

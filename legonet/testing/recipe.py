@@ -40,6 +40,7 @@ class Recipe:
         name: str | None = None,
     ) -> None:
         self.who = who
+        self.built_as = ""
         if not callable(build) or isinstance(build, Brick):
             hint = ": for a ready brick there is check_brick" if isinstance(build, Brick) else ""
             raise OptionError(f"{who} needs a class or a function that builds the brick{hint}")
@@ -158,7 +159,9 @@ class Recipe:
         return again
 
     def constructor(self, point: Point) -> str:
-        """Return the call that builds the brick of a point; empty if that has no name."""
+        """Return the code that builds the brick of a point; empty if it has no name."""
+        if self.built_as:
+            return self.built_as
         given = self._given(point.sizes, point.options, "np.random.default_rng(0)")
         inside = ", ".join(f"{name}={value if name == 'rng' else repr(value)}" for name, value in given.items())
         return f"{self.name}({inside})" if self.name.isidentifier() else ""

@@ -265,10 +265,10 @@ def _wrapped(line: str) -> list[str]:
 
 def _literal(array: Array) -> str:
     def show(value: Any) -> str:
-        if isinstance(value, list):
+        if isinstance(value, np.ndarray):
             return f"[{', '.join(map(show, value))}]"
-        if isinstance(value, float):
-            return repr(value) if np.isfinite(value) else f"float('{value}')"
-        return repr(value)
+        if isinstance(value, np.floating):
+            return repr(float(str(value))) if np.isfinite(value) else f"float('{value}')"
+        return repr(value.item())
 
-    return show(array.tolist())
+    return show(array if array.ndim else array[()])

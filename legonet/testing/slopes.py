@@ -235,7 +235,7 @@ class _Ladder:
             sign, _, steps = sides[0 if off[0][step, output] else 1]
             bar = bars[0 if sign > 0 else 1][step]
             near, far = sign * float(steps[step + 1, 0]), sign * float(steps[step, 0])
-            for _ in range(12):
+            for _ in range(16):
                 between = (near + far) / 2
                 y = line.at(between)[0]
                 if y is None or y.shape != self.middle.shape:

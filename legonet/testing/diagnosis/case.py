@@ -73,7 +73,7 @@ class Case:
         if "batch" in sizes:
             count = max((len(x) for x in self.point.inputs if x.ndim), default=0)
             point = rows_of(self.point, [row % count for row in range(sizes["batch"])]) if count else None
-        return None if point is None else jittered(point, seed, 0.4)
+        return None if point is None else jittered(point, seed, 0.4, turned=seed % 2 == 1)
 
     def view(self, point: Point | None) -> View | None:
         """Return what forward and backward have to say at a point, None if they fail there."""

@@ -134,7 +134,10 @@ def row_by_row(case: Case) -> Iterator[Guess]:
             continue
         every = np.concatenate(found)
         counts = max(max((*view.shape, *view.entry(label), 1)) for view in case.wrong)
-        example = ", ".join(number(value) for value in every[:3])
+        off = every[np.abs(every - 1) > 1e-5]
+        if 2 * len(off) < len(every):
+            continue
+        example = ", ".join(number(value) for value in off[:3])
         if (
             all(any(abs(value * n - round(value * n)) < 1e-5 for n in range(1, counts + 1)) for value in every)
             and len(every) > 3

@@ -83,7 +83,7 @@ def number(value: float) -> str:
     sign, size = ("-" if value < 0 else ""), abs(value)
     for denominator in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10):
         numerator = size * denominator
-        if 0 < round(numerator) <= 64 and abs(numerator - round(numerator)) < 1e-5 * numerator:
+        if 0 < round(numerator) <= 64 and abs(numerator - round(numerator)) < 2e-6 * numerator:
             whole = round(numerator)
             return f"{sign}{whole}" if denominator == 1 else f"{sign}{whole}/{denominator}"
     for text, special in (
@@ -96,13 +96,15 @@ def number(value: float) -> str:
     ):
         if abs(size - special) < 1e-5 * special:
             return sign + text
-    return f"{value:.4g}"
+    return f"{value:.7g}" if abs(size - 1) < 1e-3 else f"{value:.4g}"
 
 
 def times(ratio: float) -> str:
     """Say by what factor a gradient is off."""
     if ratio < 0 and abs(ratio + 1) > 1e-5:
         return f"{number(ratio)} times what it should be"
-    if abs(ratio) >= 1:
-        return f"{abs(ratio):.3f} times too large"
-    return f"{1 / ratio:.3f} times too small" if ratio else "zero"
+    if not ratio:
+        return "zero"
+    factor = max(abs(ratio), 1 / abs(ratio))
+    told = f"{factor:.3f}" if factor > 1.001 else f"{factor:.7g}"
+    return f"{told} times too {'large' if abs(ratio) >= 1 else 'small'}"

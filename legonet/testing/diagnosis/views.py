@@ -262,8 +262,11 @@ def _quotients(
 # -- points -----------------------------------------------------------------------------------------------------------
 
 
-def jittered(point: Point, seed: int, radius: float) -> Point:
-    """Return a point nearby: every float moved by a part of its size, zeros by a part of the largest."""
+def jittered(point: Point, seed: int, radius: float, turned: bool = False) -> Point:
+    """Return a point nearby: every float moved by a part of its size, zeros by a part of the largest.
+
+    `turned` also gives some of them the other sign, where that is legal and forward has a value.
+    """
     rng = np.random.default_rng(seed)
     probe = point.probe()
     for variable in probe.variables:
@@ -271,8 +274,14 @@ def jittered(point: Point, seed: int, radius: float) -> Point:
         fallback = float(sizes.max(initial=0.0)) or 1.0
         way = rng.choice([-1.0, 1.0], sizes.shape) * rng.uniform(0.3, 1.0, sizes.shape)
         moved = variable.array + radius * np.where(sizes > 1e-3 * fallback, sizes, fallback) * way
+        if turned and not (np.isfinite(variable.low) or np.isfinite(variable.high)):
+            moved *= rng.choice([-1.0, 1.0], sizes.shape)
         variable.array[...] = np.clip(moved, variable.low, variable.high)
-    return replace(point, brick=probe.brick, inputs=probe.inputs)
+    try:
+        fine = not turned or bool(np.isfinite(probe.outputs()).all())
+    except Exception:
+        fine = False
+    return replace(point, brick=probe.brick, inputs=probe.inputs) if fine else jittered(point, seed, radius)
 
 
 def rows_of(point: Point, keep: Sequence[int]) -> Point | None:
