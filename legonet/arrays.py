@@ -177,5 +177,9 @@ def _show(shape: Shape) -> str:
 
 def brief(value: object, width: int = 50) -> str:
     """Return a text, or the `repr` of anything else, cut to `width` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"  # a repr that fails is not what a message is about
+    text = "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
     return text if len(text) <= width else text[: width - 3] + "..."

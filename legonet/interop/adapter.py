@@ -109,6 +109,8 @@ def check_parameter_arrays(who: str, parameters: Any) -> dict[str, Array]:
     if not isinstance(parameters, Mapping):
         raise OptionError(f"{who} needs parameters as a dictionary of arrays by name, but it is {brief(parameters)}")
     for name, value in parameters.items():
+        if not isinstance(name, str):
+            raise OptionError(f"{who} needs names as the keys of parameters, but one is {brief(repr(name))}")
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             raise OptionError(f"{who} needs floating-point arrays as parameters, but {name} is {brief(value)}")
     return dict(parameters)

@@ -84,7 +84,11 @@ def from_object(
     >>> check_brick(from_object(Scale(3)), np.random.default_rng(0).normal(size=(4, 3)))
     from_object(Scale()): 30 of 30 derivatives are right, at 2 points
     """
+    if isinstance(layer, type):
+        raise OptionError(f"from_object needs a layer, but got the class {layer.__name__}: make one first")
     for name in (forward, backward, *([reset] if reset else [])):
+        if not isinstance(name, str):
+            raise OptionError(f"from_object needs names of methods, but got {brief(repr(name))}")
         if not callable(getattr(layer, name, None)):
             raise OptionError(f"from_object needs the method {name} of the layer, but {brief(_name(layer))} has none")
     return _Object(layer, (forward, backward, reset), *_places(layer, parameters, gradients))
@@ -174,7 +178,7 @@ def _places(layer: Any, parameters: Any, gradients: Any) -> tuple[_Place, _Place
             lambda layer: {name: getattr(layer, gradient, None) for name, gradient in names.items()},
         )
     if parameters is None or (isinstance(parameters, str) and not hasattr(layer, parameters)):
-        arrays = [key for key, value in getattr(layer, "__dict__", {}).items() if _is_float_array(value)]
+        arrays = _float_arrays(layer)
         if parameters is not None and arrays:
             hint = f'pass parameters={{"{arrays[0]}": "d{arrays[0]}"}} or the like, or None'
             held = f"no attribute {parameters}, but arrays: {brief(', '.join(arrays))}"
@@ -231,6 +235,18 @@ def _replace(layer: Any, old: Array, new: Array) -> int:
                 container[key] = new
                 count += 1
     return count
+
+
+def _float_arrays(layer: Any) -> list[str]:
+    """Return the names of the attributes of a layer that hold floating-point arrays, those in slots among them."""
+    slots = [slot for kind in type(layer).__mro__ for slot in _slots_of(kind) if hasattr(layer, slot)]
+    named = {**getattr(layer, "__dict__", {}), **{slot: getattr(layer, slot) for slot in slots}}
+    return [name for name, value in named.items() if _is_float_array(value)]
+
+
+def _slots_of(kind: type) -> tuple[str, ...]:
+    slots = kind.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def _is_float_array(value: Any) -> bool:

@@ -55,6 +55,8 @@ def from_torch(function: Callable[..., Any], *, name: str | None = None) -> Adap
     """
     torch = import_library("from_torch", "torch")
     check_callable("from_torch", "function", function)
+    if isinstance(function, type) and issubclass(function, torch.nn.Module):
+        raise OptionError(f"from_torch needs a module, but got the class {function.__name__}: make one first")
     return _Torch(torch, function, name)
 
 

@@ -5,7 +5,11 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import io
+import os
+import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import GradientError, LegonetError, OptionError
 
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         target = load(given.target)
         sizes = {name: _sizes(text) for name, text in map(_pair, given.sizes)}
-        options = {name: [_value(one) for one in text.split(",")] for name, text in map(_pair, given.options)}
+        options = {name: _legal(text) for name, text in map(_pair, given.options)}
         build = (lambda: target) if isinstance(target, Brick) else target
         if not callable(build) or (isinstance(build, type) and not issubclass(build, Brick)):
             raise OptionError(f"{given.target} is no brick and builds none: {_what_it_is(target)}")
@@ -53,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             place, _, name = given.target.rpartition(":")
             recipe.built_as = f"{name}  # of {place}"
         report = check_recipe(recipe, given.seed, given.points)
+    except SystemExit as error:
+        print(f"the code in {given.target} ends the program: sys.exit({error.code!r})", file=sys.stderr)  # noqa: T201
+        return 2
     except GradientError as error:
         print(error.short if given.short else error)  # noqa: T201 - it is a program
         _tell_guess(given, recipe)
@@ -120,7 +128,14 @@ def load(target: str) -> Any:
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
         raise OptionError(f"the target needs the form file.py:Name or module:Name, but it is {target!r}")
-    module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    try:
+        module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except (LegonetError, ModuleNotFoundError):
+        raise  # a GradientError may come from a check that the file makes itself
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{Path(last.filename).name}, line {last.lineno}"
+        raise OptionError(f"{place} cannot be imported: {type(error).__name__}: {error} ({at})") from error
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
@@ -165,7 +180,9 @@ def _input(text: str) -> Input:
     if not less:
         return text
     bound = below.strip()
-    return Integers(axes.strip(), below=int(bound) if bound.isdigit() else bound)
+    if not re.fullmatch(r"-?[0-9]+|[^\W\d]\w*", bound):
+        raise OptionError(f'whole numbers are stated as "(batch,) < 10" or "(batch,) < classes", not {text!r}')
+    return Integers(axes.strip(), below=bound if bound.isidentifier() else int(bound))
 
 
 def _sizes(text: str) -> Any:
@@ -174,6 +191,14 @@ def _sizes(text: str) -> Any:
         return (int(least), int(most)) if dots else [int(part) for part in text.split(",")]
     except ValueError:
         raise OptionError(f"sizes are whole numbers such as 1,2,3 or a range such as 1..4, not {text!r}") from None
+
+
+def _legal(text: str) -> list[Any]:
+    """Return the legal values that a text lists, as Python writes them; words stand for themselves."""
+    try:
+        return list(ast.literal_eval(f"[{text}]"))
+    except (ValueError, SyntaxError):
+        return [_value(one) for one in text.split(",")]
 
 
 def _value(text: str) -> Any:
@@ -191,10 +216,13 @@ def _recipe(build: Any, inputs: Sequence[Input], sizes: Any, options: Any, diffe
     guesses = list(_guesses(build, sizes, options))
     for axes in guesses:
         recipe = Recipe(build, axes, sizes, options, differs, "legonet.testing", name)
-        if _takes(recipe):
+        reason = _refusal(recipe)
+        if not reason:
             return recipe
     tried = ", ".join(dict.fromkeys(" ".join(f'"{_axes_of(one)}"' for one in axes) for axes in guesses))
-    raise OptionError(f"none of the usual shapes fits {recipe.name}; state yours after the target. Tried: {tried}")
+    raise OptionError(
+        f"none of the usual shapes fits {recipe.name}; state yours after the target. Tried: {tried}. Last: {reason}"
+    )
 
 
 def _axes_of(given: Input) -> str:
@@ -209,7 +237,10 @@ def _guesses(build: Any, sizes: Any, options: Any) -> Iterator[list[Input]]:
         own = {name: legal for name, legal in sizes.items() if name.rstrip("_") in names}
         forward = next(Recipe(build, (), own, options, who="legonet.testing").points(0, 20)).brick.forward
     parameters = list(inspect.signature(forward).parameters.values())
-    count = len([p for p in parameters if p.name != "self" and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)])
+    plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    count = len(plain) - isinstance(build, type)  # a method of a class has self in front
+    if not count and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        count = 1
     required = [
         p.name
         for p in inspect.signature(build).parameters.values()
@@ -222,8 +253,11 @@ def _guesses(build: Any, sizes: Any, options: Any) -> Iterator[list[Input]]:
         yield ["(batch, n)", Integers("(batch,)", below="n")]
 
 
-def _takes(recipe: Recipe) -> bool:
-    """Whether forward takes all of some points, and no gradient of an input has another shape: that is a broadcast."""
+def _refusal(recipe: Recipe) -> str:
+    """Return why forward does not take some of the points, or nothing.
+
+    A gradient by an input that has another shape shows that the shapes fit by broadcasting alone.
+    """
     for point in recipe.points(0, 24):
         if not all(x.size for x in point.inputs):
             continue
@@ -231,17 +265,26 @@ def _takes(recipe: Recipe) -> bool:
             warnings.simplefilter("ignore")
             try:
                 y, cache = point.brick.forward(*point.inputs)
-            except Exception:
-                return False
+            except Exception as error:
+                return f"{type(error).__name__}: {brief(str(error), 160)}"
             try:
                 result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
             except Exception:  # noqa: S112 - that is for the check to tell
                 continue
         for x, dx in zip(point.inputs, by_inputs(result, point.inputs), strict=True):
             if dx is not None and np.shape(dx) != x.shape:
-                return False
-    return True
+                return f"dx has shape {np.shape(dx)} for x of shape {x.shape}"
+    return ""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the report has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 2
+    sys.exit(code)

@@ -13,12 +13,13 @@ from legonet.brick import Brick
 from legonet.checks import check_rng
 from legonet.errors import GradientError, OptionError
 
+from .admission import admit
 from .compare import Tally
 from .diagnosis import diagnose
 from .examine import examine
 from .inputs import Floats, Input, Integers, Refused, as_spec
 from .points import Point, vary_parameters
-from .probe import Fault, input_names
+from .probe import Fault, input_names, undisturbed
 from .recipe import Recipe
 from .report import Report, failure, success
 
@@ -102,10 +103,11 @@ def check_brick(
     __tracebackhide__ = True
     if not isinstance(brick, Brick):
         raise OptionError(f"check_brick needs a Brick, but got {repr(brick)[:80]}{_hint(brick)}")
+    if not isinstance(constants, Iterable):
+        raise OptionError(f"check_brick needs constants as names of inputs, but got {brief(repr(constants))}")
     constants = (constants,) if isinstance(constants, str) else tuple(constants)
-    seed = int(check_rng("check_brick", rng).integers(2**31)) if isinstance(rng, np.random.Generator) else rng
-    check_rng("check_brick", seed)
-    seed = int(np.random.default_rng().integers(2**31)) if seed is None else int(seed)
+    generator = check_rng("check_brick", rng)
+    seed = int(rng) if isinstance(rng, int | np.integer) else int(generator.integers(2**31))
     if any(isinstance(given, str | Floats | Integers) for given in inputs):
         named = input_names(brick, len(inputs))
         specs = [_spec(given, name in constants) for given, name in zip(inputs, named, strict=True)]
@@ -150,6 +152,7 @@ def _check_arrays(
     brick: Brick[Any], inputs: list[Array], seed: int, constants: tuple[str, ...], differs: bool
 ) -> Report:
     __tracebackhide__ = True
+    admit(brick)
     tally = Tally()
     point = Point(brick, inputs, constants, call_differs=differs, seed=seed)
     _something_to_check(point)
@@ -220,7 +223,7 @@ def explain(
     point: Point, fault: Fault, redraw: Redraw | None = None, constructor: Callable[[Point], str] | None = None
 ) -> GradientError:
     """Make the failing point small, find the cause, and return the error that tells of it."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), undisturbed():
         if redraw is not None:
             point, fault = smaller(point, fault, redraw)
         point, fault = simplest(point, fault)

@@ -28,8 +28,10 @@ def check_pair(pair: Any) -> None:
             f"forward returns {_what(pair)}, but must return the output and the cache: return y, cache", "shape"
         )
     parts = pair[0] if isinstance(pair[0], tuple) else (pair[0],)
+    if not parts:
+        raise Fault("forward gives an empty tuple as its output", "shape")
     for y in parts:
-        if not isinstance(y, np.ndarray | np.floating | float):
+        if not isinstance(y, np.ndarray | np.floating | float) or isinstance(y, np.ma.MaskedArray | np.matrix):
             raise Fault(f"forward gives {_what(y)}, but its output must be a NumPy array or a float", "shape")
         if isinstance(y, np.ndarray) and y.dtype.kind != "f":
             raise Fault(
@@ -114,6 +116,7 @@ def _first_pass(probe: Probe, dy: Array) -> Gradients:
     fresh = probe.again()
     before = _noted(fresh)
     y, cache = fresh.forward()
+    _same_parameters(fresh)
     _unchanged(fresh, before, "forward")
     held = flat(y)
     upstream_gradient = like(y, dy)
@@ -141,6 +144,22 @@ def _first_pass(probe: Probe, dy: Array) -> Gradients:
             "random",
         )
     return gradients
+
+
+def _same_parameters(probe: Probe) -> None:
+    """Forward is to leave each parameter and its array in their places."""
+    held = dict(probe.brick.named_parameters())
+    for variable in probe.variables:
+        if variable.parameter is None:
+            continue
+        if held.get(variable.name) is not variable.parameter:
+            raise Fault(f"forward puts another Parameter in the place of {variable.name}", "stale_state", variable.name)
+        if variable.parameter.value is not variable.array and not np.array_equal(
+            variable.parameter.value, variable.array, equal_nan=True
+        ):
+            raise Fault(f"forward writes into the parameter {variable.name}", "mutation", variable.name)
+        if variable.parameter.value is not variable.array:
+            raise Fault(f"forward puts another array in the place of {variable.name}.value", "mutation", variable.name)
 
 
 def _attributes(brick: Brick[Any]) -> dict[str, str]:

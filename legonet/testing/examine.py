@@ -9,7 +9,7 @@ from .compare import Tally, compare
 from .contracts import check_contracts, check_float32, check_pair, upstream
 from .inputs import Refused
 from .points import Point
-from .probe import check_inputs, drop_targets, flat
+from .probe import check_inputs, drop_targets, flat, undisturbed
 
 PLAIN = ("typical", "positive", "negative", "moderately large", "equal rows")
 
@@ -24,7 +24,7 @@ def examine(point: Point, tally: Tally, contracts: bool = True) -> None:
     Refused
         If `forward` has no value there.
     """
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), warnings.catch_warnings(), undisturbed():
         warnings.simplefilter("ignore", RuntimeWarning)
         rng = np.random.default_rng(point.seed)
         probe = point.probe()

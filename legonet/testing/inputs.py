@@ -52,6 +52,8 @@ class Floats:
         parse_axes(self.axes)
         if not all(isinstance(end, int | float | np.integer | np.floating) for end in (self.low, self.high)):
             raise OptionError(f"Floats needs low and high as numbers, but they are {self.low!r} and {self.high!r}")
+        if self.mapped is not None and not callable(self.mapped):
+            raise OptionError(f"Floats needs a function of an array to map, but got {brief(repr(self.mapped))}")
         if not self.low < self.high:
             raise OptionError(f"Floats needs low < high, but low is {self.low} and high is {self.high}")
 
@@ -107,6 +109,17 @@ class Integers:
             raise OptionError(f"Integers needs low as a whole number, but it is {brief(repr(self.low))}")
         if not isinstance(self.below, int | np.integer | str):
             raise OptionError(f"Integers needs below as a whole number or the name of a size, but it is {self.below!r}")
+        try:
+            kind = np.dtype(self.dtype)
+        except TypeError:
+            kind = np.dtype(object)
+        if kind.kind not in "iub":
+            raise OptionError(f"Integers needs a dtype of whole numbers or bool, but it is {brief(repr(self.dtype))}")
+        least, most = (0, 1) if kind.kind == "b" else (np.iinfo(kind).min, np.iinfo(kind).max)
+        if self.low < least or (not isinstance(self.below, str) and self.below - 1 > most):
+            raise OptionError(
+                f"Integers of dtype {kind} lie between {least} and {most}, but low is {self.low} and below {self.below}"
+            )
         if not isinstance(self.below, str) and self.below <= self.low:
             raise OptionError(f"Integers needs low < below, but low is {self.low} and below is {self.below}")
 
@@ -154,10 +167,13 @@ def parse_axes(axes: str) -> tuple[str | int, ...]:
     """
     text = axes.strip() if isinstance(axes, str) else ""
     inside = [part.strip() for part in text[1:-1].rstrip().removesuffix(",").split(",")] if text[1:-1].strip() else []
-    legal = all(re.fullmatch(r"[^\W\d]\w*|\d{1,7}|\.\.\.", part) for part in inside) and inside.count("...") <= 1
+    legal = (
+        all(part.isidentifier() or re.fullmatch(r"[0-9]{1,7}|\.\.\.", part) for part in inside)
+        and inside.count("...") <= 1
+    )
     if text[:1] + text[-1:] != "()" or not legal:
         raise OptionError(f'axes are names and numbers, such as "(batch, in)" or "(batch, 3)", not {brief(repr(axes))}')
-    return tuple(int(part) if part.isdigit() else part for part in inside)
+    return tuple(int(part) if part.isdecimal() else part for part in inside)
 
 
 def names_of_axes(specs: Sequence[Floats | Integers]) -> list[str]:
@@ -254,7 +270,13 @@ def draw_floats(
     elif np.isfinite(high):
         values = np.where(values > high, high - np.abs(values), values)
     values = np.clip(values, low, high)
-    return values if spec.mapped is None else np.array(spec.mapped(values), dtype=np.float64)
+    if spec.mapped is None:
+        return values
+    mapped = spec.mapped(values)
+    if not isinstance(mapped, np.ndarray) or mapped.shape != shape or mapped.dtype.kind != "f":
+        needed = f"the function given to map needs to return an array of floats of shape {shape}"
+        raise OptionError(f"{needed}, but it returned {brief(repr(mapped))}")
+    return np.array(mapped, dtype=np.float64)
 
 
 def draw_integers(spec: Integers, shape: tuple[int, ...], sizes: Sizes, rng: np.random.Generator) -> npt.NDArray[Any]:

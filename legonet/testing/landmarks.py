@@ -49,7 +49,7 @@ def landmarks(brick: Brick[Any]) -> list[float]:
     """
     found: dict[float, None] = {}
     for number in _numbers(brick, set(), 4):
-        if math.isfinite(number) and number and abs(number) < 1e6:
+        if math.isfinite(number) and number and abs(number) < 1e9:
             found[abs(number)] = None
         if len(found) == MOST:
             break

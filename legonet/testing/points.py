@@ -1,6 +1,5 @@
 """Points: a brick, what it is fed with and how it came about; and the drawing of them."""
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from legonet.arrays import Array
 from legonet.brick import Brick
 from legonet.errors import OptionError
 
+from .admission import admit
 from .inputs import (
     LANDMARKS,
     PROFILES,
@@ -24,7 +24,7 @@ from .inputs import (
     shape_of,
 )
 from .landmarks import landmarks
-from .probe import Probe, input_names
+from .probe import Probe, input_names, private_copy
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Point:
         return Probe(self.brick, self.inputs, self.constants, self.bounds)
 
 
-MOST = 10_000_000
+MOST = 100_000
 """No more entries are drawn for an input."""
 
 
@@ -62,7 +62,8 @@ def draw_sizes(
     sizes: dict[str, Any] = {}
     names = list(dict.fromkeys([*names_of_axes(specs), *extra, *ranges]))
     first = next((name for name in names_of_axes(specs)[:1]), "")
-    for name in names:
+    large = draw(0, 8 * len(names)) if names else 0  # now and then, one axis is longer than people draw it
+    for number, name in enumerate(names):
         if name in ranges:
             sizes[name] = _pick(ranges[name], draw)
         elif name == "...":
@@ -70,23 +71,33 @@ def draw_sizes(
         else:
             least = 0 if name == "batch" or (name == first and "batch" not in names) else 1
             # 2 and 3 are the plainest sizes that tell things apart; shrinking goes to 1 and 0 by itself.
-            sizes[name] = draw(least, 4)
+            sizes[name] = draw(least, 4) if large != 8 * len(names) - number else draw(5, 9)
     return sizes
 
 
 def _is_size(value: Any) -> bool:
     """Whether this is a size, or, for "...", several."""
     whole = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(one, int | np.integer) and one >= 0 for one in whole)
+    return all(isinstance(one, int | np.integer) and not isinstance(one, bool) and one >= 0 for one in whole)
 
 
 def _pick(legal: Any, draw: Draw) -> Any:
     """Draw one of the legal sizes of an axis: a number, a list of them, or a pair (least, greatest)."""
-    choices = [legal] if isinstance(legal, int) else list(legal) if isinstance(legal, list | tuple | range) else []
+    choices = (
+        [legal]
+        if isinstance(legal, int | np.integer)
+        else list(legal)
+        if isinstance(legal, list | tuple | range)
+        else []
+    )
     pair = isinstance(legal, tuple) and len(legal) == 2 and all(isinstance(end, int) for end in legal)
     if not choices or not all(_is_size(size) for size in choices) or (pair and legal[0] > legal[1]):
         raise OptionError(f"sizes are a whole number, a list of them or a pair (least, greatest), not {legal!r}")
-    return draw(legal[0], legal[1]) if pair else choices[draw(0, len(choices) - 1)]
+    return draw(legal[0], legal[1]) if pair else _plain(choices[draw(0, len(choices) - 1)])
+
+
+def _plain(size: Any) -> Any:
+    return tuple(map(int, size)) if isinstance(size, tuple) else int(size)
 
 
 def draw_point(
@@ -104,6 +115,7 @@ def draw_point(
     if any(math.prod(shape) > MOST for shape in shapes):
         raise OptionError(f"inputs of shapes {shapes} are larger than a check needs: a few entries are enough")
     brick = build(sizes, rng)
+    admit(brick)
     profiles = list(PROFILES)
     if profile is None:
         profile = profiles[draw(0, len(profiles) - 1)]
@@ -140,7 +152,7 @@ def _same_kind(one: Floats, other: Floats | Integers) -> bool:
 
 def vary_parameters(brick: Brick[Any], how: int, rng: np.random.Generator) -> Brick[Any]:
     """Return a copy whose parameters are away from their initial values: a constant one hides what is forgotten."""
-    brick = copy.deepcopy(brick)
+    brick = private_copy(brick)
     for parameter in brick.parameters():
         value = np.array(parameter.value)
         constant = bool(value.size) and bool(np.all(value == value.flat[0]))

@@ -3,10 +3,12 @@
 import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import get_state, set_state
 
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
@@ -92,10 +94,32 @@ def input_names(brick: Brick[Any], count: int) -> list[str]:
     return ["x"] if count == 1 else [f"x{number}" for number in range(count)]
 
 
-def check_inputs(brick: Brick[Any], count: int) -> None:
-    """Refuse fewer inputs than `forward` needs."""
+def private_copy(brick: Brick[Any]) -> Brick[Any]:
+    """Return a copy of a brick, or say why there is none."""
     try:
-        parameters = inspect.signature(brick.forward).parameters.values()
+        made = copy.deepcopy(brick)
+    except Exception as error:
+        told = f"the check works on copies, but copy.deepcopy of {brief(type(brick).__name__)} fails"
+        raise OptionError(f"{told}: {type(error).__name__}: {brief(str(error), 120)}") from error
+    if made is brick:
+        raise OptionError("the check works on copies, but copy.deepcopy gives the brick itself")
+    return made
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Leave NumPy's global generator as it was, whatever a brick draws from it."""
+    state = get_state()  # noqa: NPY002 - bricks may draw from it
+    try:
+        yield
+    finally:
+        set_state(state)  # noqa: NPY002
+
+
+def check_inputs(brick: Brick[Any], count: int) -> None:
+    """Refuse fewer or more inputs than `forward` takes."""
+    try:
+        parameters = list(inspect.signature(brick.forward).parameters.values())
     except (TypeError, ValueError):
         return
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -103,6 +127,8 @@ def check_inputs(brick: Brick[Any], count: int) -> None:
     if len(needed) > count:
         missing = ", ".join(needed[count:])
         raise OptionError(f"forward of {brief(brick, 80)} also needs {missing}: give an array or a shape for each")
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters) and count > sum(p.kind in plain for p in parameters):
+        raise OptionError(f"forward of {brief(brick, 80)} takes fewer than {count} inputs")
 
 
 def generators_in(value: object, seen: set[int] | None = None) -> Iterator[np.random.Generator | np.random.RandomState]:
@@ -160,9 +186,7 @@ class Probe:
         dtype: Any = np.float64,
     ) -> None:
         self.original, self.constants, self.bounds = brick, tuple(constants), tuple(bounds)
-        self.brick = brick = copy.deepcopy(brick)
-        if brick is self.original:
-            raise OptionError("the check works on a copy, but copy.deepcopy gives the brick itself")
+        self.brick = brick = private_copy(brick)
         self.inputs = [np.array(x, dtype=dtype) if x.dtype.kind == "f" else x.copy() for x in inputs]
         self.variables: list[Variable] = []
         self.names = input_names(brick, len(inputs))
@@ -293,7 +317,7 @@ def by_inputs(
 def flat(y: Any) -> Array:
     """Return an output, or a tuple of outputs, as a new vector of float64."""
     if isinstance(y, tuple):
-        return np.concatenate([np.array(part, dtype=np.float64).ravel() for part in y])
+        return np.concatenate([np.zeros(0)] + [np.array(part, dtype=np.float64).ravel() for part in y])
     return np.array(y, dtype=np.float64).ravel()
 
 

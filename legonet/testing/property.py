@@ -132,7 +132,9 @@ def brick_test(
             point, found = last[-1]
             error = explain(point, found, recipe.redraw(point), recipe.constructor)
             raise error from fault.__cause__
-        if tally.right + tally.unresolved and not tally.resolved:
+        if not tally.right + tally.unresolved:
+            raise OptionError(f"brick_test has nothing to compare: all arrays of {recipe.name} were empty")
+        if not tally.resolved:
             known = f"{tally.right} of {tally.right + tally.unresolved}"
             warnings.warn(f"{recipe.name} is not verified: rounding hides all but {known} derivatives", stacklevel=2)
 

@@ -49,7 +49,7 @@ class Recipe:
                 raise OptionError(f"{who} needs {what} as a dictionary by name, but got {brief(repr(given), 60)}")
         self.build, self.options, self.call_differs = build, dict(options), call_differs
         self.specs: list[Floats | Integers] = [as_spec(given) for given in inputs]
-        self.sizes = {name.rstrip("_"): legal for name, legal in sizes.items()}
+        self.sizes = {str(name).rstrip("_"): legal for name, legal in sizes.items()}
         self.name = str(name or getattr(build, "__name__", type(build).__name__))
         self.arguments = self._arguments()
         axes = names_of_axes(self.specs)
@@ -70,7 +70,12 @@ class Recipe:
         """Return for each argument of `build` where it comes from: "rng", "option" or "size"."""
         axes = set(names_of_axes(self.specs)) | set(self.sizes)
         found: dict[str, str] = {}
-        parameters = inspect.signature(self.build).parameters
+        try:
+            parameters = inspect.signature(self.build).parameters
+        except (TypeError, ValueError):
+            raise OptionError(
+                f"{self.who} cannot see the arguments of {self.name}: give it a function of your own"
+            ) from None
         any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for name, parameter in parameters.items():
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -133,16 +138,26 @@ class Recipe:
         """Yield points that go through all kinds of values in turn; what cannot be built is left out."""
         draw = from_generator(np.random.default_rng(seed))
         profiles = list(PROFILES)
-        reason = None
-        built = 0
+        refused: Refused | None = None
+        built: set[tuple[str, str]] = set()
         for number in range(count):
             try:
-                yield self.point(draw, profiles[number % len(profiles)])
-                built += 1
-            except Refused as refused:
-                reason = refused
-        if not built and reason is not None:
-            raise OptionError(str(reason)) from reason.__cause__
+                point = self.point(draw, profiles[number % len(profiles)])
+            except Refused as refusal:
+                refused = refusal
+                continue
+            built |= {("", ""), *((name, repr(value)) for name, value in point.options.items())}
+            yield point
+        if refused is None:
+            return
+        if not built:
+            sizes = [name for name, kind in self.arguments.items() if kind == "size"]
+            hint = f" (sizes were drawn for {', '.join(sizes)}; state other values as options)" if sizes else ""
+            raise OptionError(f"{refused}{hint}") from refused.__cause__
+        for name, legal in self.options.items():
+            for value in legal if count >= 10 * len(legal) else ():
+                if (name, repr(value)) not in built:
+                    raise OptionError(f"{self.who}: {self.name} cannot be built with {name}={value!r}: {refused}")
 
     def redraw(self, failing: Point) -> Callable[..., Point | None]:
         """Return a way to build the brick of a failing point again: at other sizes, from another seed."""

@@ -85,13 +85,16 @@ class Line:
         return min(back, 0.0), max(forth, 0.0)
 
     def rounds_between(self, near: float, far: float) -> bool:
-        """Whether a single entry becomes another number of float32 just there."""
+        """Whether a single entry becomes another number of float32 or float16 just there."""
         if len(self.moves) != 1 or np.count_nonzero(self.moves[0][1]) != 1:
             return False
         way = self.moves[0][1]
         base = float(self.bases[0][way != 0][0])
-        one, other = np.float32(base + near), np.float32(base + far)
-        return bool(one != other and abs(far - near) < 0.05 * np.spacing(np.abs(other)))
+        for kind in (np.float32, np.float16):
+            one, other = kind(base + near), kind(base + far)
+            if one != other and abs(far - near) < 0.05 * float(np.spacing(np.abs(other))):
+                return True
+        return False
 
     def at(self, t: float) -> tuple[Array | None, float]:
         """Return the outputs at a distance, None if forward fails there, and the distance really gone."""
@@ -226,7 +229,7 @@ class _Ladder:
         last = len(left) - 1 - np.argmax(left[::-1], axis=0)
         away = [np.nan_to_num(np.abs(y - self.middle)) for _, y, _ in sides]
         steep = np.maximum(away[0] / self.h_up, away[1] / self.h_down)
-        small = np.maximum(4e-7 * (np.abs(self.middle) + away[0][0]), 64 * EPS * (1 + line.whole))
+        small = np.maximum(4e-7 * (np.abs(self.middle) + away[0][0]), 1000 * EPS * (1 + line.whole))
         for _ in range(8):
             if not waiting.any():
                 break
@@ -286,7 +289,13 @@ class _Ladder:
                 low, high = np.where(alone, side, low), np.where(alone, side, high)
                 error = np.where(alone, side_error, error)
             kink = at_kink
-        lost = ~np.isfinite(self.middle)
+        # Noise as large as all that happens, and larger than rounding: there is nothing to be seen.
+        reach = np.max(
+            np.nan_to_num(np.abs([self.up - self.middle, self.down - self.middle])), axis=(0, 1), initial=0.0
+        )
+        lost = ~np.isfinite(self.middle) | (
+            (self.noise > 0.05 * reach) & (self.noise > 1e-4 * np.abs(self.middle)) & (reach > 0)
+        )
         typical = np.max(np.where(np.isfinite(central), np.abs(central), 0.0), axis=0, initial=0.0)
         wide = h[:, 0] >= 1e-3 * self.scale
         coarse: Array = np.zeros(len(value))

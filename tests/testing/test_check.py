@@ -384,7 +384,7 @@ def test_a_right_brick_passes_by_its_shapes_alone(brick, inputs, options):
     before = fingerprint(*brick.parameters())
     report = check_brick(brick, *inputs, **options)
     assert report.verified
-    assert report.points == (60 if inputs else 1)
+    assert report.points == (100 if inputs else 1)
     assert fingerprint(*brick.parameters()) == before
 
 
@@ -404,7 +404,7 @@ def test_points_that_forward_refuses_are_counted():
             return dy / (2 * np.sqrt(x))
 
     report = check_brick(Root(), "(batch, n)")
-    assert report.points + report.refused == 60
+    assert report.points + report.refused == 100
     assert report.refused > 20
     assert f"forward refused {report.refused} further points" in repr(report)
     assert check_brick(Root(), Floats("(batch, n)", low=1e-3)).refused < 10

@@ -175,7 +175,7 @@ def test_a_module_is_found_by_its_name(capsys):
         (["no_such_module:Scale"], "ModuleNotFoundError: No module named 'no_such_module'"),
         (["{file}:Scales"], "has no Scales; it defines Scale, Wrong, Image"),
         (["legonet:Scales"], "legonet has no Scales"),
-        (["{file}:number"], "number is no brick and builds none, but is a int"),
+        (["{file}:number"], "number is no brick and builds none: it is of type int"),
         (["{file}:other"], "other builds no Brick, but a int"),
         (["{file}:other", "(n,)"], "other builds no Brick, but a int"),
         (["{file}:Scale", "(batch"], "axes are names and numbers"),
@@ -183,14 +183,14 @@ def test_a_module_is_found_by_its_name(capsys):
         (["{file}:Scale", "--size", "features=a"], "sizes are whole numbers such as 1,2,3 or a range such as 1..4"),
         (["{file}:Scale", "--size", "features=1..b"], "or a range such as 1..4, not '1..b'"),
         (["{file}:Scale", "(batch, features)", "--option", "depth=1"], "Scale has no argument 'depth'"),
-        (["{file}:Picky"], 'the usual shapes do not fit Picky: state that of each input, such as "(batch, n)"'),
-        (["{file}:ready"], "the usual shapes do not fit"),
+        (["{file}:Picky"], "none of the usual shapes fits Picky; state yours after the target"),
+        (["{file}:ready"], "none of the usual shapes fits"),
         (["{file}:Picky", "(n,)"], "Picky takes none of the inputs that were drawn: forward raises ValueError: no"),
     ],
 )
 def test_what_cannot_be_understood_is_told_in_a_line(capsys, file, arguments, message):
     code, out, err = run(capsys, *(argument.format(file=file) for argument in arguments))
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
 
@@ -200,7 +200,8 @@ def test_an_error_in_the_users_file_is_told(capsys, tmp_path, monkeypatch):
     path = tmp_path / "broken_bricks.py"
     path.write_text("1 / 0", encoding="utf-8")
     code, _, err = run(capsys, f"{path}:Scale")
-    assert (code, err) == (1, "ZeroDivisionError: division by zero\n")
+    assert code == 2
+    assert err == f"{path} cannot be imported: ZeroDivisionError: division by zero (broken_bricks.py, line 1)\n"
 
 
 def test_a_check_that_the_users_file_makes_itself_may_fail(capsys, tmp_path, monkeypatch):
@@ -215,6 +216,69 @@ def test_a_file_may_import_its_neighbours(tmp_path, monkeypatch):
     (tmp_path / "neighbour_of_bricks.py").write_text("size = 7", encoding="utf-8")
     (tmp_path / "bricks_with_neighbour.py").write_text("from neighbour_of_bricks import size", encoding="utf-8")
     assert load(f"{tmp_path / 'bricks_with_neighbour.py'}:size") == 7
+
+
+def test_a_program_that_ends_itself_is_no_right_brick(capsys, tmp_path):
+    path = tmp_path / "ending.py"
+    path.write_text(
+        "import sys\n"
+        "from legonet import Brick\n"
+        "class Ends(Brick):\n"
+        "    def forward(self, x):\n"
+        "        sys.exit(0)\n"
+        "    def backward(self, dy, x):\n"
+        "        return dy\n"
+    )
+    code, out, err = run(capsys, f"{path}:Ends", "(batch, n)")
+    assert (code, out) == (2, "")
+    assert err == f"the code in {path}:Ends ends the program: sys.exit(0)\n"
+
+
+def test_an_option_that_never_builds_is_told(capsys, tmp_path):
+    path = tmp_path / "named.py"
+    path.write_text(
+        "from legonet import Brick\n"
+        "class Named(Brick):\n"
+        "    def __init__(self, kind):\n"
+        "        self.factor = {'twice': 2, 'once': 1}[kind]\n"
+        "    def forward(self, x):\n"
+        "        return self.factor * x, None\n"
+        "    def backward(self, dy, cache):\n"
+        "        return self.factor * dy\n"
+    )
+    code, _, err = run(capsys, f"{path}:Named", "(batch, n)", "--option", "kind=once,thrice")
+    assert code == 2
+    assert "Named cannot be built with kind='thrice': Named raises KeyError" in err
+    assert run(capsys, f"{path}:Named", "(batch, n)", "--option", "kind='once','twice'")[0] == 0
+    code, _, err = run(capsys, f"{path}:Named", "(batch, n)")
+    assert "sizes were drawn for kind; state other values as options" in err
+
+
+def test_a_loss_of_scores_and_classes_is_guessed(capsys, tmp_path):
+    path = tmp_path / "losses.py"
+    path.write_text(
+        "import numpy as np\n"
+        "from legonet import Brick\n"
+        "class Score(Brick):\n"
+        "    def forward(self, z, label):\n"
+        "        return float((z[np.arange(len(z)), label] ** 2).sum()), (z, label)\n"
+        "    def backward(self, dloss, cache):\n"
+        "        z, label = cache\n"
+        "        dz = np.zeros_like(z)\n"
+        "        dz[np.arange(len(z)), label] = 2 * dloss * z[np.arange(len(z)), label]\n"
+        "        return dz\n"
+    )
+    code, out, err = run(capsys, f"{path}:Score")
+    assert (code, err) == (0, "")
+    assert "# inputs taken as (batch, n), (batch,) < n" in out
+
+
+def test_a_home_made_class_is_told_how_to_be_checked(capsys, tmp_path):
+    path = tmp_path / "home.py"
+    path.write_text("class Own:\n    def forward(self, x): ...\n    def backward(self, dy): ...\n")
+    code, _, err = run(capsys, f"{path}:Own")
+    assert code == 2
+    assert "make one, as in brick = legonet.interop.from_object(Own()), and name that" in err
 
 
 def test_help_and_a_missing_target_end_it(capsys):
@@ -251,6 +315,7 @@ def test_a_guess_that_only_fits_by_broadcasting_is_none(capsys, tmp_path):
         "        return dy * np.array([1.0, 2.0])\n"
     )
     code, _, err = run(capsys, f"{path}:Weighted")
-    assert code == 1
-    assert "the usual shapes do not fit Weighted" in err
+    assert code == 2
+    assert 'none of the usual shapes fits Weighted; state yours after the target. Tried: "(batch, n)", ' in err
+    assert "Last: " in err
     assert run(capsys, f"{path}:Weighted", "(batch, 2)")[0] == 0

@@ -112,7 +112,7 @@ def test_a_name_counts_once_and_a_bound_of_integers_is_one():
 # -- sizes -------------------------------------------------------------------------------------------------------------
 
 
-def drawn(text, ranges=(), extra=(), count=200):
+def drawn(text, ranges=(), extra=(), count=800):
     draw = from_generator(np.random.default_rng(0))
     return [draw_sizes([Floats(text)], dict(ranges), draw, extra) for _ in range(count)]
 
@@ -123,13 +123,14 @@ def found(sizes, name):
 
 def test_the_batch_may_be_empty_and_nothing_else():
     sizes = drawn("(channels, batch, n)", extra=["out"])
-    assert found(sizes, "batch") == {0, 1, 2, 3, 4}
-    assert found(sizes, "channels") == found(sizes, "n") == found(sizes, "out") == {1, 2, 3, 4}
+    assert found(sizes, "batch") == set(range(10))
+    assert found(sizes, "channels") == found(sizes, "n") == found(sizes, "out") == set(range(1, 10))
+    assert all(sum(size > 4 for size in one.values()) <= 1 for one in sizes)
 
 
 def test_without_a_batch_the_first_axis_may_be_empty():
-    assert found(drawn("(rows, n)"), "rows") == {0, 1, 2, 3, 4}
-    assert found(drawn("(rows, n)"), "n") == {1, 2, 3, 4}
+    assert found(drawn("(rows, n)"), "rows") == set(range(10))
+    assert found(drawn("(rows, n)"), "n") == set(range(1, 10))
 
 
 def test_dots_stand_for_one_to_three_axes():

@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_report():
 def test_shapes_may_take_the_place_of_arrays():
     report = check_network(network(), MSELoss(), "(batch, 2)", "(batch, 3)", sizes={"batch": [2, 3]})
     assert report.verified
-    assert report.points == 60
+    assert report.points == 100
 
 
 def test_a_note_of_any_term_is_kept():

@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -31,7 +32,27 @@ test_affine = brick_test(Affine, "(batch, features)", sizes={"features": (1, 6),
 def test_the_test_is_a_function_of_no_arguments_with_the_name_of_the_brick():
     assert test_linear.__name__ == test_linear.__qualname__ == "test_Linear"
     assert test_linear.__doc__ == "Check the gradients of Linear."
-    assert not inspect.signature(test_linear).parameters
+    assert all(p.default is None for p in inspect.signature(test_linear).parameters.values())
+
+
+class TestInAClass:
+    test_linear = brick_test(Linear, "(batch, in_features)", settings=hypothesis.settings(max_examples=3))
+
+
+def test_settings_are_those_of_one_test():
+    seen = []
+
+    class Counted(Square):
+        def __init__(self):
+            seen.append(self)
+
+    brick_test(Counted, "(n,)", settings=hypothesis.settings(max_examples=7, database=None))()
+    assert 7 <= len(seen) <= 9
+
+
+def test_a_test_that_compares_nothing_says_so():
+    with pytest.raises(OptionError, match="brick_test has nothing to compare: all arrays of Square were empty"):
+        brick_test(Square, "(n, m)", sizes={"n": [0]})()
 
 
 def failing(*arguments, **options):

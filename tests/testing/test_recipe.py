@@ -13,7 +13,7 @@ from legonet.testing.recipe import Recipe
 from strategies import fingerprint, normal
 from testing.bricks import Affine, Dropout, Product, Square, Table
 
-ONE_TO_FOUR = {1, 2, 3, 4}
+ONE_TO_NINE = set(range(1, 10))
 
 
 class Noted(Square):
@@ -42,14 +42,16 @@ def test_each_argument_comes_from_where_its_name_is_known():
 
 
 def test_an_argument_without_a_default_is_a_size():
-    assert {p.brick.weight.value.shape[1] for p in points(Recipe(Linear, ["(n, in_features)"], {}, {}))} == ONE_TO_FOUR
+    assert {
+        p.brick.weight.value.shape[1] for p in points(Recipe(Linear, ["(n, in_features)"], {}, {}), 400)
+    } == ONE_TO_NINE
 
 
 def test_an_argument_with_a_default_is_left_alone_unless_it_is_named():
     assert {len(p.brick.scale.value) for p in points(Recipe(Affine, ["(n, 3)"], {}, {}))} == {3}
-    assert {len(p.brick.scale.value) for p in points(Recipe(Affine, ["(n, features)"], {}, {}))} == ONE_TO_FOUR
+    assert {len(p.brick.scale.value) for p in points(Recipe(Affine, ["(n, features)"], {}, {}), 400)} == ONE_TO_NINE
     table = Recipe(Table, [Integers("(n,)", below="rows")], {}, {})
-    assert {len(p.brick.rows.value) for p in points(table)} == ONE_TO_FOUR
+    assert {len(p.brick.rows.value) for p in points(table, 400)} == ONE_TO_NINE
 
 
 def test_the_profiles_take_turns():
