@@ -245,7 +245,7 @@ def smaller(point: Point, fault: Fault, redraw: Redraw) -> tuple[Point, Fault]:
 def _fails_alike(point: Point, fault: Fault) -> Fault | None:
     """Return the fault at another point, if it is of the same kind."""
     try:
-        examine(point, Tally())
+        examine(point, Tally(), contracts=fault.comparison is None)
     except Refused:
         pass
     except Fault as other:

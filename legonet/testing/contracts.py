@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def check_contracts(probe: Probe, dy: Array, rng: np.random.Generator, call_diff
     first = _first_pass(probe, dy)
     rounding = Rounding(probe, dy, first)
     _called(probe, call_differs, rounding)
-    _forms(probe, first)
+    check_forms(probe, first)
     _overwriting(probe, dy, first)
     _aliases(probe, dy, rng)
     _memory(probe, dy, first, rng)
@@ -134,7 +135,7 @@ def _first_pass(probe: Probe, dy: Array) -> Gradients:
     if again.shape != held.shape:
         raise Fault("forward gives an output of another shape for the same input", "stale_state")
     if not _same(again, held):
-        changed = [name for name, value in _attributes(fresh.brick).items() if value != state.get(name)]
+        changed = [name for name, value in _attributes(fresh.brick).items() if value != state.get(name)][:3]
         if changed:
             told = f"forward gives another output for the same input: it changes {', '.join(changed)} of the brick"
             raise Fault(told, "stale_state")
@@ -162,10 +163,16 @@ def _same_parameters(probe: Probe) -> None:
             raise Fault(f"forward puts another array in the place of {variable.name}.value", "mutation", variable.name)
 
 
-def _attributes(brick: Brick[Any]) -> dict[str, str]:
-    """Note down the arrays and numbers among the attributes of a brick."""
-    held = {name: value for name, value in vars(brick).items() if isinstance(value, np.ndarray | float | int)}
-    return {name: repr(np.asarray(value).tolist()) for name, value in held.items()}
+def _attributes(value: object, name: str = "", depth: int = 3) -> dict[str, str]:
+    """Note down the arrays and numbers among the attributes of a brick, and of the objects in it."""
+    found: dict[str, str] = {}
+    for key, item in getattr(value, "__dict__", {}).items():
+        place = f"{name}.{key}" if name else key
+        if isinstance(item, np.ndarray | float | int):
+            found[place] = repr(np.asarray(item).tolist())
+        elif depth and not isinstance(item, type | Brick | FunctionType | ModuleType):
+            found |= _attributes(item, place, depth - 1)
+    return found
 
 
 def _noted(probe: Probe) -> dict[str, Array]:
@@ -195,8 +202,8 @@ def _called(probe: Probe, call_differs: bool, rounding: Rounding) -> None:
         )
 
 
-def _forms(probe: Probe, gradients: Gradients) -> None:
-    """Shape and dtype of every gradient."""
+def check_forms(probe: Probe, gradients: Gradients) -> None:
+    """Check the shape and the dtype of every gradient."""
     for variable in probe.variables:
         gradient = gradients[variable.label]
         if gradient is None:

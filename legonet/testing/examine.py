@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .compare import Tally, compare
-from .contracts import check_contracts, check_float32, check_pair, upstream
+from .contracts import check_contracts, check_float32, check_forms, check_pair, passes, upstream
 from .inputs import Refused
 from .points import Point
 from .probe import check_inputs, drop_targets, flat, undisturbed
@@ -47,6 +47,8 @@ def examine(point: Point, tally: Tally, contracts: bool = True) -> None:
         drop_targets(probe, y, dy)
         if contracts:
             check_contracts(probe, dy, rng, point.call_differs)
+        else:
+            check_forms(probe, passes(probe, dy))
         compare(probe, dy, rng, tally)
         if contracts and point.profile in ("", *PLAIN):
             for note in check_float32(probe, dy):

@@ -220,13 +220,14 @@ class _Ladder:
         error = np.where(np.isfinite(error), error, 0.0)
         sides = ((1, self.up, self.h_up), (-1, self.down, self.h_down))
         bars = [3 * (self.noise + (error + np.abs(value) * self.slip) * h) for _, _, h in sides]
-        off = [
-            np.nan_to_num(np.abs(y - self.middle - sign * value * h)) > bar
-            for (sign, y, h), bar in zip(sides, bars, strict=True)
-        ]
+        rest = [np.nan_to_num(np.abs(y - self.middle - sign * value * h)) for sign, y, h in sides]
+        off = [one > bar for one, bar in zip(rest, bars, strict=True)]
         left = off[0] | off[1]
         waiting = left.any(axis=0) & ~left[-1]
         last = len(left) - 1 - np.argmax(left[::-1], axis=0)
+        # Stairs climb as the step grows; curvature, and what begins at a kink, climb faster.
+        climb, every = np.maximum(*rest), np.arange(len(last))
+        waiting &= (last == 0) | (climb[last - 1, every] < 31 * climb[last, every])
         away = [np.nan_to_num(np.abs(y - self.middle)) for _, y, _ in sides]
         steep = np.maximum(away[0] / self.h_up, away[1] / self.h_down)
         small = np.maximum(4e-7 * (np.abs(self.middle) + away[0][0]), 1000 * EPS * (1 + line.whole))

@@ -120,10 +120,10 @@ def _experiments(case: Case) -> Iterator[Experiment]:
         yield sizes.special_sizes
         yield sizes.some_sizes
         return
+    yield terms.nothing_there
     if case.near:
         yield scan.region
         yield values.rare
-    yield terms.nothing_there
     yield _penalty
     yield sizes.special_sizes
     if case.right:

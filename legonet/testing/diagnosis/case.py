@@ -1,5 +1,6 @@
 """A failing point, and the points around it that tell more."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -11,13 +12,26 @@ from legonet.testing.contracts import upstream
 from legonet.testing.points import Point
 from legonet.testing.probe import Fault, drop_targets, flat
 
-from .views import Budget, View, is_generic, jittered, rows_of
+from .views import LIMIT, Budget, View, is_generic, jittered, rows_of
 
 Redraw = Callable[..., Point | None]
 T = TypeVar("T")
 
 WANTED = 4
 """At most this many points at which the gradient is wrong are compared."""
+
+
+LONG = 10.0
+"""A diagnosis takes about this many seconds where forward is slow."""
+
+
+def _affordable(point: Point) -> int:
+    """Return how many calls of forward a diagnosis may cost."""
+    probe = point.probe()
+    started = time.perf_counter()
+    probe.forward()
+    took = time.perf_counter() - started
+    return LIMIT if took * LIMIT < LONG else max(200, int(LONG / took))
 
 
 class Case:
@@ -32,7 +46,7 @@ class Case:
     def __init__(self, point: Point, fault: Fault, redraw: Redraw | None) -> None:
         self.point, self.fault, self.redraw = point, fault, redraw
         self.label = fault.label
-        self.budget = Budget()
+        self.budget = Budget(_affordable(point))
         self.wrong: list[View] = []
         """Plain points at which the gradient is wrong as well."""
         self.right: list[View] = []

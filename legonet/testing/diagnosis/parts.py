@@ -21,6 +21,8 @@ def upstream_part(case: Case) -> Iterator[Guess]:
         return
     if case.every(_unused_outputs):
         yield Guess("upstream_ignored", f"{label} depends on a part of dy only: some outputs are left out", case.sure)
+    elif case.every(lambda view: _sums_too_much(view, label)):
+        yield Guess("wrong_axis", f"{label} sums dy over all axes, where the derivative sums over some only", case.sure)
     elif case.every(lambda view: _rows_alike(view, label)):
         yield Guess("upstream_ignored", f"{label} depends on the sum of dy only, not on each of its entries", case.sure)
 
@@ -44,6 +46,16 @@ def _unused_outputs(view: View) -> bool:
         unused &= ~np.any(pair[0] != 0, axis=1)
         matters |= np.any(np.abs(pair[1]) > 30 * view.error(label) + 1e-9, axis=1)
     return bool(np.any(unused & matters))
+
+
+def _sums_too_much(view: View, label: str) -> bool:
+    """Whether every entry gets the sum of all of dy, and the derivative that of a part of it."""
+    pair = matrices(view, label)
+    if pair is None or pair[0].shape[1] < 2:
+        return False
+    claimed, measured = pair
+    part = view.same(label, measured, np.round(measured)) and set(np.unique(np.round(measured))) == {0.0, 1.0}
+    return bool(part) and view.same(label, claimed, np.ones_like(claimed))
 
 
 def _rows_alike(view: View, label: str) -> bool:

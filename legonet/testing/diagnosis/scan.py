@@ -48,6 +48,8 @@ class Scan:
     errors: Array
     borders: list[tuple[float, bool, float]]
     """Each place where right turns into wrong: the place, whether what lies above is wrong, and the error beside it."""
+    ratios: Array
+    """Where it is wrong: what backward gives, as a multiple of the derivative."""
 
 
 class Runner:
@@ -59,6 +61,8 @@ class Runner:
         self.column = int(np.ravel_multi_index(index, self.variable.array.shape)) if index else 0
         self.dy = upstream(view.output, np.random.default_rng(5))
         self.scale = float(np.max(np.abs(view.numeric(label)), initial=0.0))
+        self.ratio = np.nan
+        """What backward gave at the last place, as a multiple of the derivative."""
 
     def error(self, place: float) -> float:
         """Return the relative error of the gradient with the entry at a place."""
@@ -81,6 +85,7 @@ class Runner:
         finally:
             array[index] = held
         measured, error = float(self.dy @ slope), float(np.abs(self.dy) @ doubt)
+        self.ratio = claimed / measured if measured else np.inf
         size = abs(claimed) + abs(measured)
         if not np.isfinite(error) or not np.isfinite(measured) or error > 1e-6 * size + 1e-8 * self.scale:
             return unknown
@@ -101,14 +106,15 @@ def scan(view: View, label: str, index: tuple[int, ...]) -> Scan | None:
         places = low + (high - low) * np.linspace(0.0113, 0.9887, 33)
     places = np.unique([*places, *runner.variable.array.ravel()[:20], runner.variable.array[index]])
     places = places[(places > low) & (places < high)]
-    errors = np.array([runner.error(float(place)) for place in places])
+    found = [(runner.error(float(place)), runner.ratio) for place in places]
+    errors, ratios = np.array(found).reshape(-1, 2).T
     known = ~np.isnan(errors)
-    places, errors = places[known], errors[known]
+    places, errors, ratios = places[known], errors[known], ratios[known]
     borders = []
     for before, after in zip(range(len(places) - 1), range(1, len(places)), strict=True):
         if (errors[before] > 0) != (errors[after] > 0):
             borders.append(_border(runner, float(places[before]), float(places[after]), bool(errors[after] > 0)))
-    return Scan(places, errors, borders) if len(places) >= 8 else None
+    return Scan(places, errors, borders, ratios[errors > 0]) if len(places) >= 8 else None
 
 
 def _border(runner: Runner, below: float, above: float, wrong_above: bool) -> tuple[float, bool, float]:
@@ -150,8 +156,16 @@ def region(case: Case) -> Iterator[Guess]:
         yield Guess(
             "mask", f"{case.label} is wrong {where}, where the derivative is zero: the mask is not applied", True
         )
-    else:
+        return
+    ratios = np.concatenate([found.ratios for _, _, found in with_borders])
+    factor = float(np.median(ratios)) if len(ratios) and np.isfinite(ratios).all() else np.nan
+    if np.ptp(ratios) > 1e-4 * max(abs(factor), 1e-3) or not np.isfinite(factor):
         yield Guess("threshold", f"{case.label} is wrong {where}, and right elsewhere", known)
+    elif abs(factor + 1) < 1e-4:
+        yield Guess("sign", f"{case.label} has the wrong sign {where}, and is right elsewhere", known)
+    else:
+        there = "zero" if abs(factor) < 1e-4 else f"{number(factor)} times the derivative"
+        yield Guess("threshold", f"{case.label} is wrong {where}, and right elsewhere: there it is {there}", known)
 
 
 def _silent(view: View, label: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .case import Case
 from .guesses import Guess
-from .placement import WINDOW
+from .placement import WINDOW, looks_like_window
 
 Sizes = dict[str, Any]
 Rule = tuple[str, tuple[str, ...], Callable[..., bool]]
@@ -32,11 +32,12 @@ def _ruled(case: Case, rules: Callable[[Sizes], Iterator[Rule]]) -> Iterator[Gue
     if len(wrong) < 3 or len(right) < 3:
         return
     for text, names, rule in rules(wrong[0]):
-        if all(rule(sizes) for sizes in wrong) and not any(rule(sizes) for sizes in right):
+        holds = all(rule(sizes) for sizes in (case.point.sizes, *wrong))
+        if holds and not any(rule(sizes) for sizes in right):
             case.varied.append(f"sizes one at a time: wrong if {text}")
             cause = (
                 "window"
-                if any(WINDOW.search(part) for part in names)
+                if any(WINDOW.search(part) for part in names) or (">" in text and looks_like_window(case))
                 else "batch_mixed"
                 if text == "batch > 1"
                 else "shape"

@@ -15,6 +15,7 @@ from .case import Case, fails, matrices
 from .factors import attributes
 from .guesses import Guess, number
 from .operands import attribute_change
+from .promises import arrays_in
 from .scan import region
 from .views import View, jittered
 
@@ -24,6 +25,7 @@ from .views import View, jittered
 def slight(case: Case) -> Iterator[Guess]:
     """A small relative error: an epsilon, a coarser dtype, cancellation."""
     yield from _epsilon_attribute(case)
+    yield from _coarse_cache(case)
     sizes = case.every(lambda view: relative_gap(view, case.label))
     if sizes is None or min(sizes) > 0.02:
         return
@@ -41,6 +43,13 @@ def slight(case: Case) -> Iterator[Guess]:
             yield Guess("overflow", f"{text}: numbers cancel", case.sure)
         else:
             yield Guess("dtype", f"{text}, at all scales: it is rounded in between, as by a coarser dtype", case.sure)
+
+
+def _coarse_cache(case: Case) -> Iterator[Guess]:
+    kinds = case.every(lambda view: {array.dtype for array in arrays_in(view.probe.forward()[1])})
+    coarse = {str(kind) for kind in (kinds or [set()])[0] if kind.kind == "f" and kind.itemsize < 8}
+    if coarse:
+        yield Guess("dtype", f"the cache holds {coarse.pop()}, which is coarser than the inputs", case.sure)
 
 
 def _epsilon_attribute(case: Case) -> Iterator[Guess]:

@@ -23,7 +23,7 @@ Indices = npt.NDArray[np.signedinteger[Any]]
 
 
 class Budget:
-    """How often forward may still be called: counted, not timed, so that every run finds the same."""
+    """How often forward may still be called: counted, so that every run finds the same."""
 
     def __init__(self, calls: int = LIMIT) -> None:
         self.calls = calls
