@@ -24,6 +24,8 @@ class Finding(NamedTuple):
     """What has to be installed; empty if the code is written out here."""
     fact: str
     """What is known to be wrong."""
+    told: str
+    """A part of what the report says of it."""
 
 
 RNG = np.random.default_rng(0)
@@ -193,50 +195,83 @@ FINDINGS: dict[str, Finding] = {
         (X,),
         "thinc",
         "forward writes the sum into the output of the first branch, which its backward needs",
+        "dx may lack a path",
     ),
     "Thinc Softmax": Finding(
         partial(thinc_model, lambda t: t.Softmax(2, 3)),
         (X,),
         "thinc",
         "backward assumes a cross-entropy behind it and leaves the derivative of softmax out",
+        "dx does not change with softmax.b, but the derivative does",
     ),
     "Thinc L2Distance": Finding(
-        partial(thinc_loss, "L2Distance"), (X, TARGETS), "thinc", "the gradient is N/2 times the loss's derivative"
+        partial(thinc_loss, "L2Distance"),
+        (X, TARGETS),
+        "thinc",
+        "the gradient is N/2 times the loss's derivative",
+        "2.000 times too small; 1/2 is half of the batch size",
     ),
     "Thinc CategoricalCrossentropy": Finding(
         partial(thinc_loss, "CategoricalCrossentropy"),
         (PROBABILITIES, ONE_HOT),
         "thinc",
         "the value is a sum of squares, and the gradient that of a cross-entropy by what goes into a softmax",
+        "dx0 may lack a path",
     ),
     "scikit-learn MLPRegressor, 2 outputs": Finding(
         partial(sklearn_network, "MLPRegressor", TARGETS[:, :2], alpha=0.0),
         (weights_for(2),),
         "sklearn",
         "the gradient of the data term is 2 times its derivative: the loss is averaged over the outputs",
+        "dx is 2.000 times too large, a factor of 2",
     ),
     "scikit-learn MLPRegressor, 3 outputs": Finding(
         partial(sklearn_network, "MLPRegressor", TARGETS, alpha=0.0),
         (weights_for(3),),
         "sklearn",
         "the gradient of the data term is 3 times its derivative: the loss is averaged over the outputs",
+        "dx is 3.000 times too large, a factor of 3",
     ),
     "scikit-learn MLPRegressor, 2 outputs, penalty": Finding(
         partial(sklearn_network, "MLPRegressor", TARGETS[:, :2], alpha=0.5),
         (weights_for(2),),
         "sklearn",
         "the data term is 2 times too large in the gradient, and the penalty is right",
+        "dx has another local derivative than forward",
     ),
-    "article: penalty": Finding(article_penalty, (), "", "the penalty's value is added instead of its gradient"),
-    "article: data term": Finding(article_loss, (X, TARGETS), "", "the gradient misses 1/N"),
+    "article: penalty": Finding(
+        article_penalty,
+        (),
+        "",
+        "the penalty's value is added instead of its gradient",
+        "8 times the penalty's value is added instead of its gradient",
+    ),
+    "article: data term": Finding(
+        article_loss,
+        (X, TARGETS),
+        "",
+        "the gradient misses 1/N",
+        "2.000 times too large; 2 is the batch size",
+    ),
     "article: tanh": Finding(
-        article_tanh, (X,), "", "tanh(z/2) with the derivative 1 - t² of tanh(z): 2 times too large"
+        article_tanh,
+        (X,),
+        "",
+        "tanh(z/2) with the derivative 1 - t² of tanh(z): 2 times too large",
+        "dx is 2.000 times too large, a factor of 2",
     ),
-    "article: network": Finding(article_network, (), "", "the data term misses 1/N; the penalty's value is added"),
+    "article: network": Finding(
+        article_network,
+        (),
+        "",
+        "the data term misses 1/N; the penalty's value is added",
+        "W1.grad has another local derivative than forward",
+    ),
     "a layer used twice": Finding(
         lambda: from_object(Twice()),
         (X,),
         "",
         "the second use of the layer overwrites what backward of the first needs",
+        "w.grad may lack a path",
     ),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gallery.base import sigmoid, softmax, softplus
-from gallery.forms_b import (
+from gallery.forms_layers import (
     Add,
     Attention,
     AveragePool2d,

@@ -6,7 +6,7 @@ import numpy as np
 
 from gallery.base import draw, pointwise, sigmoid, sigmoid_slope, softmax, softplus
 from gallery.cases import Case
-from gallery.forms_b import Add, CumulativeSum
+from gallery.forms_layers import Add, CumulativeSum
 from legonet import Brick
 from legonet.testing.inputs import Floats, Integers
 

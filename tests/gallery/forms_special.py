@@ -1,4 +1,4 @@
-"""Right forms of the bricks in `wrong_b2`: what is wrong there derives from what is right here."""
+"""Right kinks, windows and extremes, which wrong ones derive from."""
 
 import math
 

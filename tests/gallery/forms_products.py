@@ -1,4 +1,4 @@
-"""Right forms of the bricks in `wrong_a` and `wrong_a2`, from which the wrong ones derive."""
+"""Right products, normalisations and movements, which wrong ones derive from."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Right forms of the bricks in `wrong_b`: what is wrong there derives from what is right here."""
+"""Right layers, which wrong ones derive from."""
 
 import math
 

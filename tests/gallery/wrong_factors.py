@@ -1,12 +1,36 @@
-"""Wrong bricks, first part: factors, signs, operands, axes, sums and paths.
+"""Wrong bricks: factors, signs, operands, axes, sums and paths.
 
-Each wrong brick derives from its right form and overrides what is wrong. `wrong_a2` holds the faults of formulas,
+Each wrong brick derives from its right form and overrides what is wrong. `wrong_formulas` holds the faults of formulas,
 missing pieces, masks and the upstream gradient.
 """
 
 import numpy as np
 
-from gallery.forms_a import (
+from gallery.forms_layers import Linear, Softmax, case
+from gallery.forms_losses import (
+    Attention,
+    AveragePool2d,
+    BinaryCrossEntropy,
+    Conv2d,
+    CosineDistance,
+    CrossEntropy,
+    CrossEntropyInBits,
+    EmbeddingBag,
+    GlobalAverage,
+    HalfSquare,
+    LSTMCell,
+    MeanSquare,
+    MinimalGRU,
+    Ridge,
+    RNNCell,
+    SameConv1d,
+    ScaledEmbedding,
+    SelfAttention,
+    SmoothL1,
+    Smoothness,
+    SquaredHinge,
+)
+from gallery.forms_products import (
     AddRow,
     BatchNorm,
     ChannelBias,
@@ -43,30 +67,6 @@ from gallery.forms_a import (
     TimeDistributed,
     Variance,
 )
-from gallery.forms_a2 import (
-    Attention,
-    AveragePool2d,
-    BinaryCrossEntropy,
-    Conv2d,
-    CosineDistance,
-    CrossEntropy,
-    CrossEntropyInBits,
-    EmbeddingBag,
-    GlobalAverage,
-    HalfSquare,
-    LSTMCell,
-    MeanSquare,
-    MinimalGRU,
-    Ridge,
-    RNNCell,
-    SameConv1d,
-    ScaledEmbedding,
-    SelfAttention,
-    SmoothL1,
-    Smoothness,
-    SquaredHinge,
-)
-from gallery.forms_b import Linear, Softmax, case
 from legonet.testing.inputs import Floats, Integers
 
 # A constant factor

@@ -1,11 +1,31 @@
-"""Wrong bricks, continued: formulas, variables, missing gradients, masks, the upstream gradient, exchanges."""
+"""Wrong bricks: formulas, variables, missing gradients, masks, the upstream gradient, exchanges."""
 
 import math
 
 import numpy as np
 
 from gallery.base import sigmoid
-from gallery.forms_a import (
+from gallery.forms_layers import Linear, ReLU, Sigmoid, Softmax, case
+from gallery.forms_losses import (
+    Absolute,
+    Attention,
+    BinaryCrossEntropy,
+    CrossEntropyWithPenalty,
+    DroppedAttention,
+    ElasticNet,
+    Embedding,
+    GaussianNLL,
+    GroupLasso,
+    HalfSquare,
+    Hinge,
+    KLDivergence,
+    LSTMCell,
+    MaskedSquare,
+    MinimalGRU,
+    RNNCell,
+    VariationalNLL,
+)
+from gallery.forms_products import (
     ELU,
     GELU,
     GLU,
@@ -36,26 +56,6 @@ from gallery.forms_a import (
     Tanh,
     TemperatureSoftmax,
 )
-from gallery.forms_a2 import (
-    Absolute,
-    Attention,
-    BinaryCrossEntropy,
-    CrossEntropyWithPenalty,
-    DroppedAttention,
-    ElasticNet,
-    Embedding,
-    GaussianNLL,
-    GroupLasso,
-    HalfSquare,
-    Hinge,
-    KLDivergence,
-    LSTMCell,
-    MaskedSquare,
-    MinimalGRU,
-    RNNCell,
-    VariationalNLL,
-)
-from gallery.forms_b import Linear, ReLU, Sigmoid, Softmax, case
 from legonet import Parameter
 from legonet.testing.inputs import Floats, Integers
 

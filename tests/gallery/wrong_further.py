@@ -5,31 +5,7 @@ import math
 import numpy as np
 
 from gallery.base import sigmoid, softplus
-from gallery.forms_a import ChannelBias, ChannelsLast, Divide, Multiply, Softsign
-from gallery.forms_b import (
-    BatchNorm,
-    Conv1d,
-    CrossEntropy,
-    CumulativeSum,
-    LayerNorm,
-    Linear,
-    Recurrent,
-    ReLU,
-    Ridge,
-    Softmax,
-    case,
-)
-from gallery.forms_b2 import (
-    AbsoluteLoss,
-    CosineSimilarity,
-    Huber,
-    LeakyReLU,
-    LogSumExp,
-    Mish,
-    ProbabilityCrossEntropy,
-    RMSNorm,
-)
-from gallery.forms_c import (
+from gallery.forms_further import (
     GELU,
     GLU,
     AttentionScores,
@@ -62,6 +38,30 @@ from gallery.forms_c import (
     TanhHalf,
     Tile,
     WeightDecay,
+)
+from gallery.forms_layers import (
+    BatchNorm,
+    Conv1d,
+    CrossEntropy,
+    CumulativeSum,
+    LayerNorm,
+    Linear,
+    Recurrent,
+    ReLU,
+    Ridge,
+    Softmax,
+    case,
+)
+from gallery.forms_products import ChannelBias, ChannelsLast, Divide, Multiply, Softsign
+from gallery.forms_special import (
+    AbsoluteLoss,
+    CosineSimilarity,
+    Huber,
+    LeakyReLU,
+    LogSumExp,
+    Mish,
+    ProbabilityCrossEntropy,
+    RMSNorm,
 )
 from legonet.testing.inputs import Floats, Integers
 

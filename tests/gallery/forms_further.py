@@ -1,11 +1,11 @@
-"""Right forms of the bricks in `wrong_c`, where those of `forms_b` and `forms_b2` do not serve."""
+"""Right forms of the bricks in `wrong_further`, where those of `forms_layers` and `forms_special` do not serve."""
 
 import math
 
 import numpy as np
 
 from gallery.base import draw, sigmoid, softmax, softplus
-from gallery.forms_b import Attention, LayerNorm
+from gallery.forms_layers import Attention, LayerNorm
 from legonet import Brick, Parameter
 
 

@@ -1,11 +1,11 @@
-"""Right losses, regularizers, attention, convolutions, embeddings and cells, for `wrong_a` and `wrong_a2`."""
+"""Right losses, regularizers, attention, convolutions, embeddings and cells, which wrong ones derive from."""
 
 import math
 
 import numpy as np
 
 from gallery.base import draw, sigmoid, softplus
-from gallery.forms_a import one_hot, softmax
+from gallery.forms_products import one_hot, softmax
 from legonet import Brick
 
 # Losses

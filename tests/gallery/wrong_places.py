@@ -3,8 +3,8 @@
 import numpy as np
 
 from gallery.base import sigmoid
-from gallery.forms_b import BatchNorm, Conv1d, Embedding, Linear, MaxPool1d, RowMaximum, Softmax, SquaredLoss, case
-from gallery.forms_b2 import (
+from gallery.forms_layers import BatchNorm, Conv1d, Embedding, Linear, MaxPool1d, RowMaximum, Softmax, SquaredLoss, case
+from gallery.forms_special import (
     ELU,
     SELU,
     AbsoluteLoss,
