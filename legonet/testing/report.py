@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -144,10 +145,12 @@ def failure(point: Point, fault: Fault, diagnosis: "Diagnosis", constructor: str
     code = ["# To see it, run:", *as_code(point, constructor)]
     # A traceback puts the name of the error before the first line.
     lead = " " * len("legonet.errors.GradientError: ")
+    whole = re.sub(r"\[[^\]]*\]", lambda place: place[0].replace(" ", "\0"), short)  # an index stays in one line
     head = textwrap.wrap(
-        short, WIDTH, initial_indent=lead, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        whole, WIDTH, initial_indent=lead, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
     head[0] = head[0].lstrip()
+    head = [line.replace("\0", " ") for line in head]
     error = GradientError("\n".join([*head, *table, *code]))
     error.brick, error.gradient = name, fault.label
     error.cause = guesses[0].cause if guesses else fault.cause

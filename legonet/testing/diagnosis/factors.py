@@ -336,6 +336,7 @@ def attributes(brick: object, depth: int = 3, prefix: str = "") -> dict[str, flo
 def _attribute_named(case: Case, factor: float) -> str | None:
     if abs(factor - round(factor)) < 1e-9 and abs(factor) <= 3:
         return None
+    found: list[str] = []
     for name, value in attributes(case.point.brick).items():
         if not value:
             continue
@@ -344,5 +345,5 @@ def _attribute_named(case: Case, factor: float) -> str | None:
             (f"1 - {name}", 1 - value), (f"1/(1 - {name})", 1 / (1 - value) if value != 1 else math.nan),
         ):  # fmt: skip
             if abs(candidate - factor) <= 1e-6 * abs(factor):
-                return text
-    return None
+                found.append(text)
+    return " or ".join(found[:2]) or None
