@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import Adapter, check_callable, check_parameter_arrays, name_of
 
@@ -14,7 +15,7 @@ def from_functions(
     *,
     parameters: Mapping[str, Array] | None = None,
     name: str | None = None,
-) -> Adapter:
+) -> Brick[Any]:
     r"""Make a brick of a forward and a backward function.
 
     ====================================  ==========================================================

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import (
     Adapter,
@@ -19,7 +20,7 @@ from legonet.interop.adapter import (
 
 def from_jax(
     function: Callable[..., Any], *, parameters: Mapping[str, Array] | None = None, name: str | None = None
-) -> Adapter:
+) -> Brick[Any]:
     """Make a brick of a JAX function, such as one with a ``custom_vjp``.
 
     Its gradients come from ``jax.vjp``, and so from the rules of what is adapted.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import Adapter
 
@@ -21,7 +22,7 @@ def from_object(
     parameters: str | Mapping[str, str] | Callable[[Any], Any] | None = "params",
     gradients: str | Callable[[Any], Any] = "grads",
     reset: str | None = None,
-) -> Adapter:
+) -> Brick[Any]:
     """Make a brick of a layer that remembers its last forward pass, as most home-made ones do.
 
     Parameters

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import Adapter, import_library
 
 
-def from_thinc(model: Any) -> Adapter:
+def from_thinc(model: Any) -> Brick[Any]:
     """Make a brick of a Thinc model, with the parameters of all the models in it.
 
     Parameters

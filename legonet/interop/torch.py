@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import Adapter, check_callable, import_library, name_of, one_or_all
 
 
-def from_torch(function: Callable[..., Any], *, name: str | None = None) -> Adapter:
+def from_torch(function: Callable[..., Any], *, name: str | None = None) -> Brick[Any]:
     """Make a brick of a PyTorch module, an autograd function, or any function of tensors.
 
     Its gradients come from ``torch.autograd``, and so from the ``backward`` methods and formulas of what is adapted.

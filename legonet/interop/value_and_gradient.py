@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array, brief
+from legonet.brick import Brick
 from legonet.errors import OptionError
 from legonet.interop.adapter import Adapter, check_callable, name_of
 
 
 def from_value_and_gradient(
     function: Callable[..., Any], *, jac: Callable[..., Any] | None = None, name: str | None = None
-) -> Adapter:
+) -> Brick[Any]:
     """Make a brick of a function and its gradient, as optimizers such as SciPy's ``minimize`` take them.
 
     Parameters

@@ -212,10 +212,10 @@ def _recipe(build: Any, inputs: Sequence[Input], sizes: Any, options: Any, diffe
     """Return the recipe for given inputs, or for the first guess that the brick takes."""
     name = "the brick" if getattr(build, "__name__", "") == "<lambda>" else None
     if inputs:
-        return Recipe(build, inputs, sizes, options, differs, "legonet.testing", name)
+        return Recipe(build, inputs, sizes, options, differs, False, "legonet.testing", name)
     guesses = list(_guesses(build, sizes, options))
     for axes in guesses:
-        recipe = Recipe(build, axes, sizes, options, differs, "legonet.testing", name)
+        recipe = Recipe(build, axes, sizes, options, differs, False, "legonet.testing", name)
         reason = _refusal(recipe)
         if not reason:
             return recipe

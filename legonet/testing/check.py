@@ -36,6 +36,7 @@ def check_brick(
     sizes: Mapping[str, Any] | None = None,
     constants: Iterable[str] = (),
     call_differs: bool = False,
+    independent_rows: bool = False,
 ) -> Report:
     """Check the backward pass of a brick against its forward pass, or raise a GradientError that says what is wrong.
 
@@ -63,6 +64,9 @@ def check_brick(
         Names of inputs that are data to the brick, such as a mask: no gradient is expected.
     call_differs : bool, optional
         Whether the brick is meant to do something else when it is called, as Dropout does.
+    independent_rows : bool, optional
+        Whether each row of the output is meant to depend on its own row of the inputs alone, as in a dense layer and
+        unlike in batch normalisation; that is then checked as well.
 
     Returns
     -------
@@ -112,13 +116,15 @@ def check_brick(
         named = input_names(brick, len(inputs))
         specs = [_spec(given, name in constants) for given, name in zip(inputs, named, strict=True)]
         _known(brick, constants, named)
-        recipe = Recipe(lambda: brick, specs, sizes or {}, {}, call_differs, "check_brick", brief(brick, 80))
+        recipe = Recipe(
+            lambda: brick, specs, sizes or {}, {}, call_differs, independent_rows, "check_brick", brief(brick, 80)
+        )
         return check_recipe(recipe, seed, POINTS)
     if sizes:
         raise OptionError("check_brick needs sizes for named axes only, but the inputs are arrays")
     arrays = [_as_array(number, x) for number, x in enumerate(inputs)]
     _known(brick, constants, input_names(brick, len(arrays)))
-    return _check_arrays(brick, arrays, seed, tuple(constants), call_differs)
+    return _check_arrays(brick, arrays, seed, tuple(constants), call_differs, independent_rows)
 
 
 def _known(brick: Brick[Any], constants: Iterable[str], names: Sequence[str]) -> None:
@@ -149,12 +155,12 @@ def _as_array(number: int, x: Any) -> Any:
 
 
 def _check_arrays(
-    brick: Brick[Any], inputs: list[Array], seed: int, constants: tuple[str, ...], differs: bool
+    brick: Brick[Any], inputs: list[Array], seed: int, constants: tuple[str, ...], differs: bool, rows: bool
 ) -> Report:
     __tracebackhide__ = True
     admit(brick)
     tally = Tally()
-    point = Point(brick, inputs, constants, call_differs=differs, seed=seed)
+    point = Point(brick, inputs, constants, call_differs=differs, independent_rows=rows, seed=seed)
     _something_to_check(point)
     moved = vary_parameters(brick, 0, np.random.default_rng(seed))
     varied = any(

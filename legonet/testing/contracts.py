@@ -40,7 +40,9 @@ def check_pair(pair: Any) -> None:
             )
 
 
-def check_contracts(probe: Probe, dy: Array, rng: np.random.Generator, call_differs: bool) -> None:
+def check_contracts(
+    probe: Probe, dy: Array, rng: np.random.Generator, call_differs: bool = False, independent_rows: bool = False
+) -> None:
     """Check all promises at a point.
 
     Raises
@@ -58,6 +60,8 @@ def check_contracts(probe: Probe, dy: Array, rng: np.random.Generator, call_diff
     _coarse(probe, first, dy, rounding)
     _linear(probe, dy, first, rng, rounding)
     _layouts(probe, dy, first, rounding)
+    if independent_rows:
+        _rows(probe, rounding)
 
 
 class Rounding:
@@ -515,6 +519,30 @@ def _linear(probe: Probe, dy: Array, first: Gradients, rng: np.random.Generator,
                     label,
                     promise="linear",
                 )
+
+
+def _rows(probe: Probe, rounding: Rounding) -> None:
+    """See that each row of the output depends on its own row of the inputs alone."""
+    y = probe.forward()[0]
+    count = len(probe.inputs[0]) if probe.inputs and probe.inputs[0].ndim else 0
+    if not isinstance(y, np.ndarray) or not y.ndim or len(y) != count:
+        raise Fault("rows that are independent need an output with a row for each row of the first input", "shape")
+    own = probe.inputs
+    for row in range(min(count, 4)):
+        probe.inputs = [x[row : row + 1].copy() if x.ndim and len(x) == count else x for x in own]
+        try:
+            alone = np.array(probe.forward()[0])
+        except Exception as error:
+            raise Fault(
+                f"forward raises {type(error).__name__} for row {row} alone: {brief(str(error))}", "shape"
+            ) from error
+        finally:
+            probe.inputs = own
+        there = y[row : row + 1]
+        if alone.shape != there.shape or not (_same(alone, there, 1e-9) or _near(alone, there, rounding.outputs())):
+            raise Fault(
+                f"row {row} of y depends on other rows of the batch: alone, it is another one", "batch_mixed", "y"
+            )
 
 
 def _layouts(probe: Probe, dy: Array, first: Gradients, rounding: Rounding) -> None:

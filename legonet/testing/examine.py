@@ -46,7 +46,7 @@ def examine(point: Point, tally: Tally, contracts: bool = True) -> None:
         dy = upstream(y, rng)
         drop_targets(probe, y, dy)
         if contracts:
-            check_contracts(probe, dy, rng, point.call_differs)
+            check_contracts(probe, dy, rng, point.call_differs, point.independent_rows)
         else:
             check_forms(probe, passes(probe, dy))
         compare(probe, dy, rng, tally)

@@ -36,6 +36,7 @@ class Point:
     constants: Sequence[str] = ()
     bounds: Sequence[tuple[float, float]] = ()
     call_differs: bool = False
+    independent_rows: bool = False
     seed: int = 0
     sizes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)

@@ -21,6 +21,7 @@ def brick_test(
     sizes: Mapping[str, Any] | None = None,
     options: Mapping[str, Sequence[Any]] | None = None,
     call_differs: bool = False,
+    independent_rows: bool = False,
     settings: Any = None,
 ) -> Callable[..., None]:
     """Return a test for pytest that checks a brick at all sizes, options and kinds of values.
@@ -45,6 +46,8 @@ def brick_test(
         The legal values of each option, as a list, simplest first.
     call_differs : bool, optional
         Whether the brick is meant to do something else when it is called, as Dropout does.
+    independent_rows : bool, optional
+        Whether each row of the output is meant to depend on its own row of the inputs alone.
     settings : hypothesis.settings, optional
         For this test alone, such as ``hypothesis.settings(max_examples=500)``; by default those of the profile.
 
@@ -85,8 +88,8 @@ def brick_test(
         import hypothesis
         from hypothesis import strategies as st
     except ImportError:
-        raise OptionError("brick_test needs Hypothesis: pip install hypothesis") from None
-    recipe = Recipe(build, inputs, sizes or {}, options or {}, call_differs)
+        raise OptionError('brick_test needs Hypothesis: pip install "legonet[testing]"') from None
+    recipe = Recipe(build, inputs, sizes or {}, options or {}, call_differs, independent_rows)
     last: list[tuple[Point, Fault]] = []
     taken = [0, 0]
     tally = Tally()

@@ -21,7 +21,7 @@ class Recipe:
 
     Parameters
     ----------
-    build, inputs, sizes, options, call_differs
+    build, inputs, sizes, options, call_differs, independent_rows
         As in `brick_test`.
     who : str, optional
         What starts an error message.
@@ -36,6 +36,7 @@ class Recipe:
         sizes: Mapping[str, Any],
         options: Mapping[str, Any],
         call_differs: bool = False,
+        independent_rows: bool = False,
         who: str = "brick_test",
         name: str | None = None,
     ) -> None:
@@ -47,7 +48,8 @@ class Recipe:
         for what, given in (("sizes", sizes), ("options", options)):
             if not isinstance(given, Mapping):
                 raise OptionError(f"{who} needs {what} as a dictionary by name, but got {brief(repr(given), 60)}")
-        self.build, self.options, self.call_differs = build, dict(options), call_differs
+        self.build, self.options = build, dict(options)
+        self.call_differs, self.independent_rows = call_differs, independent_rows
         self.specs: list[Floats | Integers] = [as_spec(given) for given in inputs]
         self.sizes = {str(name).rstrip("_"): legal for name, legal in sizes.items()}
         self.name = str(name or getattr(build, "__name__", type(build).__name__))
@@ -120,7 +122,8 @@ class Recipe:
             return brick
 
         point = draw_point(build, self.specs, sizes, draw, profile, seed)
-        point.options, point.call_differs = options, self.call_differs
+        point.options = options
+        point.call_differs, point.independent_rows = self.call_differs, self.independent_rows
         return point
 
     def _given(self, sizes: dict[str, Any], options: dict[str, Any], rng: object) -> dict[str, Any]:

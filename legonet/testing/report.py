@@ -197,6 +197,8 @@ def as_code(point: Point, constructor: str | None = None) -> list[str]:
         options.append(f"constants={tuple(point.constants)!r}")
     if point.call_differs:
         options.append("call_differs=True")
+    if point.independent_rows:
+        options.append("independent_rows=True")
     return [*lines, *_wrapped(f"check_brick({', '.join(['brick', *options])})")]
 
 

@@ -712,3 +712,33 @@ def test_an_output_that_is_nothing_but_rounding_breaks_no_promise():
     assert check_brick(Linear(2, 1, weight=np.array([[-1.49], [-1.49]]), bias=False), x).verified
     rows = np.array([[-0.05, -1.0, -2.0], [-0.05, -1.0, -2.0]])
     check_brick(Standardize(3), rows)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+class CentredRows(Brick):
+    """Subtracts the mean of the batch, or of the row."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        return x - x.mean(axis=self.axis, keepdims=True), None
+
+    def backward(self, dy, cache):
+        return dy - dy.mean(axis=self.axis, keepdims=True)
+
+
+def test_rows_that_are_said_to_be_independent_are_checked():
+    assert check_brick(CentredRows(1), "(batch, n)", independent_rows=True).verified
+    assert check_brick(CentredRows(0), "(batch, n)", sizes={"batch": (1, 4)}).verified
+    with pytest.raises(GradientError, match=r"row 0 of y depends on other rows of\s+the batch") as caught:
+        check_brick(CentredRows(0), X, independent_rows=True)
+    assert caught.value.cause == "batch_mixed"
+    assert "check_brick(brick, x, independent_rows=True)" in str(caught.value)
+
+
+def test_independent_rows_need_rows():
+    with pytest.raises(GradientError, match=r"need an\s+output with a row for each row"):
+        check_brick(MSELoss(), X, Y, independent_rows=True)

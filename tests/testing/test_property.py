@@ -160,5 +160,5 @@ def test_legal_values_of_an_option_are_a_list():
 
 def test_hypothesis_is_asked_for_if_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "hypothesis", None)
-    with pytest.raises(OptionError, match="brick_test needs Hypothesis: pip install hypothesis"):
+    with pytest.raises(OptionError, match=r'brick_test needs Hypothesis: pip install "legonet\[testing\]"'):
         brick_test(Square, "(n,)")

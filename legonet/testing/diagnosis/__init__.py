@@ -61,7 +61,8 @@ def _diagnose(point: Point, fault: Fault, redraw: Redraw | None) -> Diagnosis:
         if any(guess.sure for guess in guesses) or (guesses and experiment is factors.proportional):
             break
     guesses += _fallback(case)
-    return Diagnosis(_chosen(guesses), tuple(dict.fromkeys(case.varied)))
+    # What was varied tells of numbers; a broken promise is none.
+    return Diagnosis(_chosen(guesses), tuple(dict.fromkeys(case.varied)) if fault.comparison else ())
 
 
 def _safely(experiment: Experiment, case: Case) -> list[Guess]:
