@@ -123,12 +123,16 @@ class Judge:
     def _doubly_sure(
         self, analytic: float, found: Slopes, gap: float, variable: Variable, index: tuple[int, ...]
     ) -> bool:
-        """Whether other steps, and large ones alone, disagree with backward as well."""
+        """Whether other steps, tiny ones and large ones alone, disagree with backward as well."""
         low, high, _ = found.weighted(self.dy)
         again = slopes(Line(self.probe, [(variable, index)]), self.floor(), 0.8)
         other_low, other_high, other_error = again.weighted(self.dy)
         apart = max(abs(other_low - low), abs(other_high - high))
         if np.isfinite(other_error) and gap <= 3 * (apart + other_error):
+            return False
+        tiny = slopes(Line(self.probe, [(variable, index)]), self.floor(), measured=True)
+        low, high, error = tiny.weighted(self.dy)
+        if low - 3 * error <= analytic <= high + 3 * error and error <= 0.1 * gap:
             return False
         wide, wide_error = float(self.dy @ found.coarse), float(np.abs(self.dy) @ found.coarse_error)
         return not (wide_error <= 0.3 * abs(wide) and abs(analytic - wide) <= 3 * wide_error + FLOOR * abs(wide))

@@ -134,7 +134,7 @@ def steps_for(scale: float, largest: float) -> Array:
     return np.asarray(top * RATIO ** -np.arange(count))
 
 
-def slopes(line: Line, floor: Array | None = None, stretch: float = 1.0) -> Slopes:
+def slopes(line: Line, floor: Array | None = None, stretch: float = 1.0, measured: bool = False) -> Slopes:
     """Return the derivative of every output along a line, with error bars.
 
     Parameters
@@ -145,6 +145,9 @@ def slopes(line: Line, floor: Array | None = None, stretch: float = 1.0) -> Slop
         Noise of the outputs that is known already.
     stretch : float, optional
         Makes all steps longer or shorter: for a second opinion.
+    measured : bool, optional
+        Whether an output has the noise alone that is measured on it, and not that of the larger ones beside it: then
+        tiny steps are believed rather than long ones.
     """
     middle = line.probe.outputs()
     count = len(middle)
@@ -161,28 +164,44 @@ def slopes(line: Line, floor: Array | None = None, stretch: float = 1.0) -> Slop
             hs.append(gone if fine else step)
     with np.errstate(all="ignore"):
         ladder = _Ladder(
-            middle, np.array(up), np.array(down), np.array(h_up)[:, None], np.array(h_down)[:, None], line, floor
+            middle,
+            np.array(up),
+            np.array(down),
+            np.array(h_up)[:, None],
+            np.array(h_down)[:, None],
+            line,
+            floor,
+            measured,
         )
         return ladder.slopes(line)
 
 
 class _Ladder:
     def __init__(
-        self, middle: Array, up: Array, down: Array, h_up: Array, h_down: Array, line: Line, floor: Array | None
+        self,
+        middle: Array,
+        up: Array,
+        down: Array,
+        h_up: Array,
+        h_down: Array,
+        line: Line,
+        floor: Array | None,
+        measured: bool,
     ) -> None:
         self.middle, self.up, self.down, self.h_up, self.h_down = middle, up, down, h_up, h_down
         self.gap = np.abs(up - 2 * middle + down)
         """Second differences: curvature, kink or noise."""
-        self.noise = self._noise()
+        self.noise = self._noise(measured)
         if floor is not None and floor.shape == self.noise.shape:
             self.noise = np.maximum(self.noise, floor)
         self.scale = line.scale
         # A step along many entries is rounded in each.
         self.slip = EPS * line.largest / h_up
 
-    def _noise(self) -> Array:
+    def _noise(self, measured: bool) -> Array:
         middle, gap = self.middle, self.gap
-        typical = float(np.mean(np.abs(middle[np.isfinite(middle)]))) if np.isfinite(middle).any() else 0.0
+        among = np.abs(middle[np.isfinite(middle)])
+        typical = float(np.mean(among)) if len(among) and not measured else 0.0
         noise = np.maximum(8 * EPS * np.abs(middle), 4 * EPS * typical)
         near = np.nanmax(np.abs(np.concatenate([self.up[-4:], self.down[-4:]])), axis=0, initial=0.0)
         noise = np.maximum(noise, 4 * EPS * near)

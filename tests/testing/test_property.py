@@ -82,7 +82,8 @@ def test_a_brick_that_is_wrong_for_one_size_only_is_found():
         def backward(self, dy, x):
             return 2 * dy * x * (1 if x.shape[-1] != 3 else 1.01)
 
-    assert failing(WrongForThree, "(batch, n)").gradient == "dx"
+    many = hypothesis.settings(max_examples=200, derandomize=True, database=None)
+    assert failing(WrongForThree, "(batch, n)", settings=many).gradient == "dx"
 
 
 def test_a_forgotten_parameter_is_found_although_it_starts_at_zero():

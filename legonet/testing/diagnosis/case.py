@@ -210,7 +210,7 @@ class Case:
         answers: list[T] = []
         for view in self.wrong:
             answer = question(view)
-            if answer is None or answer is False:
+            if answer is None or (isinstance(answer, bool | np.bool_) and not answer):
                 return None
             answers.append(answer)
         return answers or None

@@ -336,6 +336,7 @@ def nothing_there(case: Case) -> Iterator[Guess]:
     if case.every(
         lambda view: (
             not np.any(np.abs(view.numeric(label)) > 30 * view.error(label) + 1e-12)
+            and bool(np.any(view.claimed(label) != 0))
             and bool(np.isfinite(view.error(label)).all())
         )
     ):
