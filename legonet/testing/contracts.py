@@ -460,8 +460,8 @@ def _coarse(probe: Probe, first: Gradients, dy: Array, rounding: Rounding) -> No
                 )
             numbers = gradient[np.isfinite(gradient) & (gradient != 0)]
             if len(numbers) and np.all(numbers == numbers.astype(np.float32)):
-                if np.max(np.abs(numbers)) <= rounding.gradient(variable.label):
-                    continue
+                if 1e-7 * np.max(np.abs(numbers)) <= rounding.gradient(variable.label):
+                    continue  # what is left of larger numbers has few digits
                 # A gradient that is linear in dy has digits beyond float32, as dy has: unless they were cut off.
                 finer, half = passes(probe, dy * (1 + 1e-9))[variable.label], passes(probe, 1.5 * dy)[variable.label]
                 unmoved = finer is not None and np.array_equal(finer, gradient)
