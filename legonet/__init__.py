@@ -5,9 +5,9 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import Linear, Sigmoid, Tanh
+from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, ShapeError
-from .graphs import Sequential
+from .graphs import Residual, Sequential
 from .losses import MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
@@ -16,20 +16,25 @@ from .regularizers import L2Regularizer
 __version__ = "0.1.0"
 
 __all__ = [
+    "ELU",
     "SGD",
     "Array",
     "Brick",
     "DtypeError",
     "GradientError",
     "L2Regularizer",
+    "LeakyReLU",
     "LegonetError",
     "Linear",
     "MSELoss",
     "OptionError",
     "Parameter",
+    "ReLU",
+    "Residual",
     "Sequential",
     "ShapeError",
     "Sigmoid",
+    "Softplus",
     "Tanh",
     "check_array",
 ]

@@ -11,7 +11,20 @@ import numpy as np
 from hypothesis import strategies as st
 
 import legonet
-from legonet import Array, Brick, L2Regularizer, Linear, MSELoss, Parameter, Sequential, Sigmoid, Tanh
+from legonet import (
+    ELU,
+    Array,
+    Brick,
+    L2Regularizer,
+    LeakyReLU,
+    Linear,
+    MSELoss,
+    Parameter,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 from legonet.testing.contracts import LAYOUTS as CHECKED_LAYOUTS
 
 Case = tuple[Brick[Any], tuple[Array, ...]]
@@ -39,9 +52,12 @@ def linear_cases(draw: Any, dtype: Any = np.float64) -> Case:
     return linear, (x,)
 
 
-def elementwise_cases(kind: Callable[[], Brick[Any]]) -> Callable[..., st.SearchStrategy[Case]]:
+def elementwise_cases(kind: Callable[..., Brick[Any]], **options: list[Any]) -> Callable[..., st.SearchStrategy[Case]]:
     def cases(dtype: Any = np.float64) -> st.SearchStrategy[Case]:
-        return st.integers(1, 3).flatmap(lambda axes: normals(dtype, axes)).map(lambda x: (kind(), (x,)))
+        built = st.fixed_dictionaries({name: st.sampled_from(legal) for name, legal in options.items()})
+        x = st.integers(1, 3).flatmap(lambda axes: normals(dtype, axes))
+        scale = st.sampled_from([1, 1, 1000])
+        return st.builds(lambda given, x, scale: (kind(**given), (x * dtype(scale),)), built, x, scale)
 
     return cases
 
@@ -75,15 +91,25 @@ def sequential_cases(draw: Any, dtype: Any = np.float64, depth: int = 2) -> Case
     return Sequential(*bricks), (x,)
 
 
+@st.composite
+def residual_cases(draw: Any, dtype: Any = np.float64) -> Case:
+    x = draw(normals(dtype))
+    width = draw(sizes) if draw(st.booleans()) else x.shape[1]
+    inside = Sequential(Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype), Tanh())
+    plain = width == x.shape[1] and draw(st.booleans())
+    return Residual(inside, None if plain else Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype)), (x,)
+
+
 CASES: dict[type[Brick[Any]], Callable[..., st.SearchStrategy[Case]]] = {
+    ELU: elementwise_cases(ELU, alpha=[1.0, 0.5]),
     L2Regularizer: l2_cases,
+    LeakyReLU: elementwise_cases(LeakyReLU, slope=[0.01, 0.5]),
     Linear: linear_cases,
     MSELoss: mse_cases,
+    Residual: residual_cases,
     Sequential: sequential_cases,
-    Sigmoid: elementwise_cases(Sigmoid),
-    Tanh: elementwise_cases(Tanh),
 }
-"""For each public brick, how to draw one of a dtype together with its inputs."""
+"""For each public brick, how to draw one of a dtype with its inputs. Elementwise ones without options are added below."""
 
 
 def public_packages() -> list[Any]:
@@ -97,6 +123,11 @@ def public_bricks() -> list[type[Brick[Any]]]:
     values = {getattr(package, name) for package in public_packages() for name in package.__all__}
     bricks = {value for value in values if inspect.isclass(value) and issubclass(value, Brick)}
     return sorted((brick for brick in bricks if not inspect.isabstract(brick)), key=lambda brick: brick.__name__)
+
+
+for _kind in public_bricks():
+    if _kind not in CASES and list(inspect.signature(_kind.forward).parameters) == ["self", "x"]:
+        CASES[_kind] = elementwise_cases(_kind)
 
 
 def like(y: Array | float, seed: int = 0) -> Array | float:

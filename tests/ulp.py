@@ -29,6 +29,11 @@ def points(dtype: Any, seed: int = 0) -> Array:
     return np.concatenate([spread, -spread, bent.ravel()]).astype(dtype)
 
 
+def unit_in_the_last_place(y: Any) -> Any:
+    """Return the spacing of numbers; the one after the largest is infinity, which is no spacing."""
+    return np.spacing(np.minimum(y, y.dtype.type(0.75) * np.finfo(y.dtype).max))
+
+
 def error_in_ulp(function: Callable[[Array], Array], exact: Callable[[Any], Any], x: Array) -> float:
     """Return the largest error; one of a subnormal result counts double, so that 2 means one smallest number."""
     y, limits, largest = function(x), np.finfo(x.dtype), 0.0
@@ -36,7 +41,7 @@ def error_in_ulp(function: Callable[[Array], Array], exact: Callable[[Any], Any]
     with mpmath.workprec(200):
         for argument, value in zip(x.tolist(), y.tolist(), strict=True):
             true = exact(mpmath.mpf(argument))
-            unit = float(np.spacing(x.dtype.type(abs(float(true)))))
+            unit = float(unit_in_the_last_place(x.dtype.type(abs(float(true)))))
             weight = 2 if abs(true) < float(limits.smallest_normal) else 1
             largest = max(largest, weight * float(abs(value - true) / unit))
     return largest
@@ -55,4 +60,4 @@ def float16_error_in_ulp(function: Callable[[Array], Array]) -> float:
     x = EVERY_FLOAT16[np.isfinite(EVERY_FLOAT16)]
     y, true = function(x), function(x.astype(np.float64))
     assert y.dtype == np.float16
-    return float(np.max(np.abs(y - true) / np.spacing(np.abs(true).astype(np.float16)).astype(np.float64)))
+    return float(np.max(np.abs(y - true) / unit_in_the_last_place(np.abs(true).astype(np.float16)).astype(np.float64)))

@@ -35,7 +35,13 @@ _NOTE_ONLY = "from here on it is read for the note on an error alone"
 _LONGER = "only as many caches as bricks are read, from the front"
 _NEEDLESS = "more is computed than needed, and left unused; the gradients of the parameters are the same"
 
+_EITHER_SLOPE = "at 0, where it makes a difference, either slope is right"
+
 EQUIVALENT = {
+    "ELU.backward: 0.0 → 1.0 (2)": "above 0 it is multiplied by 0",
+    "ELU.backward: x > 0.0 → x >= 0.0": _EITHER_SLOPE,
+    "LeakyReLU.backward: x > 0.0 → x >= 0.0": _EITHER_SLOPE,
+    "LeakyReLU.backward: x → dy (2)": _SAME_CHECKED,
     "Linear.backward_parameters: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
     "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
     "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
@@ -46,6 +52,8 @@ EQUIVALENT = {
     "Linear.backward_parameters: dy → x (2)": _SAME_CHECKED,
     "Linear.backward_parameters: dy → x (3)": _SAME_CHECKED,
     "MSELoss.backward: 1 → 2": "it divides an array of no rows",
+    "Residual.backward: self.brick.backward(dy, caches[0]) → self.brick.backward(dy, caches[0] * 2)": _LONGER,
+    "Residual.backward_parameters: brick.backward_parameters → brick.backward": _NEEDLESS,
     "Sequential.backward: self._backward(dy, caches, first=-1) → self._backward(dy, caches * 2, first=-1)": _LONGER,
     "Sequential.backward_parameters:"
     " self._backward(dy, caches, first=self._first_learner and self._find_learner(self._first_learner))"

@@ -1,0 +1,59 @@
+import inspect
+
+import numpy as np
+import pytest
+
+from legonet import LeakyReLU, OptionError
+from legonet.testing import brick_test
+from strategies import LAYOUTS, normal
+from ulp import EVERY_FLOAT16, points
+
+leaky = LeakyReLU(slope=0.25)
+
+test_its_derivative = brick_test(
+    LeakyReLU, "(batch, ...)", options={"slope": [0.01, 0.25, 1.0, 1e-6]}, independent_rows=True
+)
+
+
+def test_the_numbers_worked_by_hand():
+    y, cache = leaky.forward(np.array([[1.5, -2.0], [0.0, 3.0]]))
+    assert y.tolist() == [[1.5, -0.5], [0.0, 3.0]]
+    assert leaky.backward(np.array([[2.0, 3.0], [4.0, -5.0]]), cache).tolist() == [[2.0, 0.75], [1.0, -5.0]]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_no_finite_number_gives_a_warning(dtype):
+    finite = points(dtype) if dtype != np.float16 else EVERY_FLOAT16[np.isfinite(EVERY_FLOAT16)]
+    with np.errstate(under="ignore"):
+        y, cache = inspect.unwrap(LeakyReLU.forward)(leaky, finite)
+        dx = inspect.unwrap(LeakyReLU.backward)(leaky, np.ones_like(y), cache)
+    assert y.dtype == dx.dtype == dtype
+    np.testing.assert_array_equal(y, np.where(finite > 0, finite, finite * dtype(0.25)))
+    np.testing.assert_array_equal(dx, np.where(finite > 0, dtype(1), dtype(0.25)))
+
+
+@pytest.mark.parametrize("slope", [0.01, 1 / 3, 0.7])
+def test_above_0_the_slope_is_exactly_1(slope):
+    x = np.array([2.0, 5e-324])
+    assert LeakyReLU(slope=slope).backward(np.ones(2), x).tolist() == [1.0, 1.0]
+
+
+def test_not_a_number_stays_one_and_infinity_gives_the_ends():
+    np.testing.assert_array_equal(leaky(np.array([np.nan, np.inf, -np.inf])), [np.nan, np.inf, -np.inf])
+
+
+@pytest.mark.parametrize("slope", [0, -0.1, 1.5, np.nan, "0.1", None, True])
+def test_a_slope_that_is_none_is_refused(slope):
+    with pytest.raises(OptionError, match="LeakyReLU needs slope as a finite number > 0 and <= 1, but slope is"):
+        LeakyReLU(slope=slope)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_layout_in_memory_changes_nothing(layout):
+    x, dy = normal(5, 4, seed=1), normal(5, 4, seed=2)
+    np.testing.assert_array_equal(leaky(layout(x)), leaky(x))
+    np.testing.assert_array_equal(leaky.backward(layout(dy), layout(x)), dy * np.where(x > 0, 1, 0.25))
+
+
+def test_it_prints_as_it_is_written():
+    assert repr(LeakyReLU()) == "LeakyReLU(slope=0.01)"
