@@ -109,7 +109,7 @@ CASES: dict[type[Brick[Any]], Callable[..., st.SearchStrategy[Case]]] = {
     Residual: residual_cases,
     Sequential: sequential_cases,
 }
-"""For each public brick, how to draw one of a dtype with its inputs. Elementwise ones without options are added below."""
+"""For each public brick, how to draw one of a dtype with its inputs. Elementwise ones without options come below."""
 
 
 def public_packages() -> list[Any]:
