@@ -42,7 +42,7 @@ class Softplus(Brick[Array]):
     """
 
     def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y = max(x, 0) + log(1 + e^-|x|), and x for `backward`."""
+        """Return y = log(1 + e^x), and x for `backward`."""
         check_array(self, "x", x)
         y: Array = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
         return y, x
