@@ -13,8 +13,8 @@ class ELU(Brick[Array]):
     .. math::
 
         \text{forward} \quad& y = \max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1) \\
-        \text{backward} \quad& \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \,
-        \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}
+        \text{backward} \quad& \frac{\partial L}{\partial x} =
+        \frac{\partial L}{\partial y} \, ([x > 0] + \alpha e^x \, [x \le 0])
 
     The bracket is computed as one function, ``expm1``, which keeps all digits near 0. x and y have one axis or more, of
     any sizes.
