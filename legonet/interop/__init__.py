@@ -1,4 +1,4 @@
-"""Bricks made of what was written elsewhere, so that `legonet.testing` can check it.
+"""Adapters: bricks made of what was written elsewhere, so that `legonet.testing` can check it.
 
 A foreign library is imported only when its adapter is called.
 """

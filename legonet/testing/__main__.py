@@ -62,22 +62,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"the code in {given.target} ends the program: sys.exit({error.code!r})", file=sys.stderr)  # noqa: T201
         return 2
     except GradientError as error:
-        print(error.short if given.short else error)  # noqa: T201 - it is a program
+        _say(error.short if given.short else str(error))
         _tell_guess(given, recipe)
         return 1
     except Exception as error:
         name = "" if isinstance(error, LegonetError) else f"{type(error).__name__}: "
         print(f"{name}{error}", file=sys.stderr)  # noqa: T201
         return 2
-    print(str(report).splitlines()[0] if given.short else report)  # noqa: T201
+    _say(str(report).splitlines()[0] if given.short else str(report))
     _tell_guess(given, recipe)
     return 0 if report.verified else 1
+
+
+def _say(text: str) -> None:
+    """Print a text; whoever has stopped to read has read enough."""
+    try:
+        print(text, flush=True)  # noqa: T201 - it is a program
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_guess(given: argparse.Namespace, recipe: Recipe | None) -> None:
     """Say which shapes were guessed."""
     if recipe is not None and recipe.specs and not given.inputs and not given.short:
-        print(f"# inputs taken as {', '.join(map(_axes_of, recipe.specs))}")  # noqa: T201
+        _say(f"# inputs taken as {', '.join(map(_axes_of, recipe.specs))}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -214,11 +222,12 @@ def _recipe(build: Any, inputs: Sequence[Input], sizes: Any, options: Any, diffe
     if inputs:
         return Recipe(build, inputs, sizes, options, differs, False, "legonet.testing", name)
     guesses = list(_guesses(build, sizes, options))
-    for axes in guesses:
-        recipe = Recipe(build, axes, sizes, options, differs, False, "legonet.testing", name)
-        reason = _refusal(recipe)
-        if not reason:
-            return recipe
+    for lenient in (False, True):
+        for axes in guesses:
+            recipe = Recipe(build, axes, sizes, options, differs, False, "legonet.testing", name)
+            reason = _refusal(recipe, lenient)
+            if not reason:
+                return recipe
     tried = ", ".join(dict.fromkeys(" ".join(f'"{_axes_of(one)}"' for one in axes) for axes in guesses))
     raise OptionError(
         f"none of the usual shapes fits {recipe.name}; state yours after the target. Tried: {tried}. Last: {reason}"
@@ -253,9 +262,10 @@ def _guesses(build: Any, sizes: Any, options: Any) -> Iterator[list[Input]]:
         yield ["(batch, n)", Integers("(batch,)", below="n")]
 
 
-def _refusal(recipe: Recipe) -> str:
-    """Return why forward does not take some of the points, or nothing.
+def _refusal(recipe: Recipe, lenient: bool) -> str:
+    """Return why forward, or backward, does not take some of the points, or nothing.
 
+    A backward that raises for all guesses is for the check to tell: then one is `lenient`.
     A gradient by an input that has another shape shows that the shapes fit by broadcasting alone.
     """
     for point in recipe.points(0, 24):
@@ -269,8 +279,10 @@ def _refusal(recipe: Recipe) -> str:
                 return f"{type(error).__name__}: {brief(str(error), 160)}"
             try:
                 result = point.brick.backward(like(y, np.ones(len(flat(y)))), cache)
-            except Exception:  # noqa: S112 - that is for the check to tell
-                continue
+            except Exception as error:
+                if lenient:
+                    continue
+                return f"{type(error).__name__}: {brief(str(error), 160)}"
         for x, dx in zip(point.inputs, by_inputs(result, point.inputs), strict=True):
             if dx is not None and np.shape(dx) != x.shape:
                 return f"dx has shape {np.shape(dx)} for x of shape {x.shape}"
@@ -281,10 +293,4 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the report has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 2
-    sys.exit(code)
+    sys.exit(main())

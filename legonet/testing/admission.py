@@ -55,24 +55,26 @@ def admit(brick: Brick[Any], who: str = "check_brick") -> None:
             )
 
 
-def parameters_anywhere(value: Any, name: str, seen: set[int] | None = None) -> Iterator[tuple[str, Parameter]]:
+def parameters_anywhere(
+    value: Any, name: str, seen: set[int] | None = None, depth: int = 12
+) -> Iterator[tuple[str, Parameter]]:
     """Yield every Parameter that a brick holds in any way: in slots, in its class, in sets, in plain objects."""
     seen = set() if seen is None else seen
-    if id(value) in seen or isinstance(value, type | str | bytes | int | float | complex | None.__class__):
+    if not depth or id(value) in seen or isinstance(value, type | str | bytes | int | float | complex | None.__class__):
         return
     seen.add(id(value))
     if isinstance(value, Parameter):
         yield name, value
     elif isinstance(value, np.ndarray):
         if value.dtype == object:
-            yield from parameters_anywhere(value.tolist(), name, seen)
+            yield from parameters_anywhere(value.tolist(), name, seen, depth - 1)
     elif isinstance(value, dict | list | tuple | set | frozenset):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
-            yield from parameters_anywhere(item, f"{name}[{key!r}]", seen)
+            yield from parameters_anywhere(item, f"{name}[{key!r}]", seen, depth - 1)
     elif not type(value).__module__.startswith(("numpy", "torch", "jax", "thinc")):
         for key, item in _attributes(value):
-            yield from parameters_anywhere(item, f"{name}.{key}", seen)
+            yield from parameters_anywhere(item, f"{name}.{key}", seen, depth - 1)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:

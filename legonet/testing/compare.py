@@ -156,7 +156,9 @@ class Judge:
         self, analytic: float, numeric: float, error: float, spread: float, variable: Variable, found: Slopes
     ) -> float:
         tiny = 1e-13 * self._scale(variable) + 1e-12 * natural_size(variable, self.dy, self.y)
-        tiny += 1e-12 * float(np.max(np.abs(self.dy), initial=0.0))
+        # Of outputs near 1, no step shows a slope more exactly than that.
+        near = 1e-12 + 1e-11 * min(1.0, float(np.max(np.abs(self.y[np.isfinite(self.y)]), initial=0.0)))
+        tiny += near * float(np.max(np.abs(self.dy), initial=0.0))
         tiny += 1e-12 * float(np.abs(self.dy) @ found.typical)
         return 3 * error + 20 * spread + FLOOR * (abs(analytic) + abs(numeric)) + tiny
 

@@ -80,6 +80,8 @@ def check_network(
       all together: 42 of 42
     """
     __tracebackhide__ = True
+    if isinstance(regularizers, Brick):
+        raise OptionError(f"check_network needs regularizers as a list of bricks, but got {brief(regularizers, 80)}")
     for what, brick in [("net", net), ("loss", loss), *[("regularizers", one) for one in regularizers]]:
         if not isinstance(brick, Brick):
             raise OptionError(f"check_network needs a Brick as {what}, but got {brief(repr(brick), 80)}")

@@ -114,6 +114,8 @@ def brick_test(
     name = f"test_{recipe.name if recipe.name.isidentifier() else 'brick'}"  # a lambda has no name
     inner.__name__ = inner.__qualname__ = name
     run = hypothesis.given(st.data())(inner)
+    if not isinstance(settings, hypothesis.settings | None):
+        raise OptionError(f"brick_test needs settings as a hypothesis.settings, but got {settings!r}")
     settings = settings or hypothesis.settings.default or hypothesis.settings()
     run = hypothesis.settings(
         settings,

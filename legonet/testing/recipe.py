@@ -118,7 +118,9 @@ class Recipe:
             except Exception as error:
                 raise Refused(f"{self.name} raises {type(error).__name__} when it is built: {error}") from error
             if not isinstance(brick, Brick):
-                raise OptionError(f"{self.who}: {self.name} builds no Brick, but a {type(brick).__name__}")
+                raise OptionError(
+                    f"{self.who}: {self.name} builds no Brick, but something of type {type(brick).__name__}"
+                )
             return brick
 
         point = draw_point(build, self.specs, sizes, draw, profile, seed)

@@ -185,8 +185,10 @@ def _digits(number: float) -> str:
 def as_code(point: Point, constructor: str | None = None) -> list[str]:
     """Return lines of Python that build the brick and its inputs, and check it again."""
     # Losses call their upstream gradient dloss; the check draws it from the seed.
-    lines = ["import numpy as np", *_imports(point.brick), "from legonet.testing import check_brick"]
-    lines += _wrapped(f"brick = {constructor or _call(point.brick)}")
+    call = constructor or _call(point.brick)
+    needed = [] if call.startswith("...") else _imports(point.brick)
+    lines = ["import numpy as np", *needed, "from legonet.testing import check_brick"]
+    lines += _wrapped(f"brick = {call}")
     for name, parameter in point.brick.named_parameters():
         lines += _assignment(f"{_place(point.brick, name, parameter)}.value", parameter.value)
     names = input_names(point.brick, len(point.inputs))

@@ -176,8 +176,8 @@ def test_a_module_is_found_by_its_name(capsys):
         (["{file}:Scales"], "has no Scales; it defines Scale, Wrong, Image"),
         (["legonet:Scales"], "legonet has no Scales"),
         (["{file}:number"], "number is no brick and builds none: it is of type int"),
-        (["{file}:other"], "other builds no Brick, but a int"),
-        (["{file}:other", "(n,)"], "other builds no Brick, but a int"),
+        (["{file}:other"], "other builds no Brick, but something of type int"),
+        (["{file}:other", "(n,)"], "other builds no Brick, but something of type int"),
         (["{file}:Scale", "(batch"], "axes are names and numbers"),
         (["{file}:Scale", "--size", "features"], "needs the form name=value, but it is 'features'"),
         (["{file}:Scale", "--size", "features=a"], "sizes are whole numbers such as 1,2,3 or a range such as 1..4"),
@@ -232,6 +232,28 @@ def test_a_program_that_ends_itself_is_no_right_brick(capsys, tmp_path):
     code, out, err = run(capsys, f"{path}:Ends", "(batch, n)")
     assert (code, out) == (2, "")
     assert err == f"the code in {path}:Ends ends the program: sys.exit(0)\n"
+
+
+def test_a_guess_that_backward_takes_as_well_comes_first(capsys, tmp_path):
+    path = tmp_path / "triangles.py"
+    path.write_text(
+        "from legonet import Brick\n"
+        "class Product(Brick):\n"
+        "    def forward(self, x):\n"
+        "        return x @ x.swapaxes(-1, -2), x\n"
+        "    def backward(self, dy, x):\n"
+        "        return (dy + dy.swapaxes(-1, -2)) @ x\n"
+    )
+    code, out, _ = run(capsys, f"{path}:Product")
+    assert code == 0
+    assert "# inputs taken as (batch, n)" in out
+
+
+@pytest.mark.parametrize(("name", "code"), [("Scale", 0), ("Wrong", 1)])
+def test_a_reader_who_stops_early_does_not_change_the_exit_code(file, name, code):
+    command = f'"{sys.executable}" -m legonet.testing "{file}:{name}" | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 def test_an_option_that_never_builds_is_told(capsys, tmp_path):

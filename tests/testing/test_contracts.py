@@ -742,3 +742,25 @@ def test_rows_that_are_said_to_be_independent_are_checked():
 def test_independent_rows_need_rows():
     with pytest.raises(GradientError, match=r"need an\s+output with a row for each row"):
         check_brick(MSELoss(), X, Y, independent_rows=True)
+
+
+# -- float32 in a chain ------------------------------------------------------------------------------------------------
+
+
+class WideGradient(Brick):
+    """Computes in the dtype of x, and gives its gradient in float64."""
+
+    def forward(self, x):
+        return 2 * x, x.shape
+
+    def backward(self, dy, shape):
+        dx = np.zeros(shape)
+        dx += 2 * dy
+        return dx
+
+
+def test_a_dtype_that_is_not_kept_in_a_chain_is_noted():
+    assert "the dtype is not kept: for float32, backward gives dx in float64" in check_brick(WideGradient(), X).notes
+    report = check_brick(Sequential(Linear(3, 4, rng=0), WideGradient()), X)
+    assert report.verified
+    assert report.notes[0].startswith("not checked in float32: backward raises DtypeError: Linear(3, 4")

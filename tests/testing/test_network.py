@@ -82,6 +82,11 @@ def test_a_note_of_any_term_is_kept():
         ((network(), "mse", X, TARGET), {}, "check_network needs a Brick as loss, but got 'mse'"),
         ((network(), MSELoss(), X, TARGET), {"regularizers": [1]}, "needs a Brick as regularizers, but got 1"),
         ((network(), MSELoss(), "(batch, 2)", "(batch, 3)"), {"sizes": [2]}, "needs sizes as a dictionary"),
+        (
+            (network(), MSELoss(), X, TARGET),
+            {"regularizers": L2Regularizer(network().parameters(), strength=1.0)},
+            "check_network needs regularizers as a list of bricks, but got L2Regularizer",
+        ),
         ((network(), MSELoss(), X, "(batch, 3)"), {}, "either arrays or shapes"),
     ],
 )

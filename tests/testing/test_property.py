@@ -147,6 +147,7 @@ def test_a_brick_that_takes_hardly_anything_is_told_so():
         ((Square, "(n,)"), {"sizes": {"m": [1]}}, "brick_test: 'm' in sizes is no axis"),
         ((Square, "(n,)"), {"sizes": [2, 3]}, r"brick_test needs sizes as a dictionary by name, but got \[2, 3\]"),
         ((Square, "(n,)"), {"options": True}, "brick_test needs options as a dictionary by name, but got True"),
+        ((Square, "(n,)"), {"settings": 5}, r"brick_test needs settings as a hypothesis\.settings, but got 5"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_at_once(arguments, options, message):

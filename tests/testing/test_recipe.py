@@ -108,7 +108,7 @@ def test_a_brick_that_cannot_be_built_at_all_is_told():
         (3, {}, "brick_test needs a class or a function that builds the brick"),
         (Square(), {}, "builds the brick: for a ready brick there is check_brick"),
         (Square, {"flag": [1]}, "brick_test: Square has no argument 'flag'"),
-        (lambda: np.tanh, {}, "builds no Brick, but a ufunc"),
+        (lambda: np.tanh, {}, "builds no Brick, but something of type ufunc"),
         (Linear, {"bias": True}, "legal values of bias as a list, but got True"),
         (Linear, {"bias": []}, "legal values of bias as a list"),
         (Linear, {"bias": "no"}, "legal values of bias as a list, but got 'no'"),

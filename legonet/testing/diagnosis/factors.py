@@ -137,7 +137,7 @@ def row_by_row(case: Case) -> Iterator[Guess]:
         off = every[np.abs(every - 1) > 1e-5]
         if 2 * len(off) < len(every):
             continue
-        example = ", ".join(number(value) for value in off[:3])
+        example = ", ".join(list(dict.fromkeys(number(value) for value in off))[:3])
         if (
             all(any(abs(value * n - round(value * n)) < 1e-5 for n in range(1, counts + 1)) for value in every)
             and len(every) > 3
@@ -177,7 +177,7 @@ def wrong_length(case: Case) -> Iterator[Guess]:
     """Each output has a factor of its own, which is no ratio of sizes."""
     found = case.every(lambda view: _ratios(view, case.label, 1))
     if found is not None and min(len(values) for values in found) > 1:
-        example = ", ".join(number(value) for value in np.concatenate(found)[:3])
+        example = ", ".join(list(dict.fromkeys(number(value) for value in np.concatenate(found)))[:3])
         text = f"{case.label} is off by a factor of its own for each output: {example}"
         yield Guess("wrong_formula", text, case.sure)
 
