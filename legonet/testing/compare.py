@@ -114,7 +114,7 @@ class Judge:
             return Verdict("wrong", numeric, error, kink=kink)
         if float(variable.array[index]) in (variable.low, variable.high):
             return Verdict("unresolved", numeric, error)  # at an end of the domain only one side can be seen
-        low, high, slack = self._hull(variable, index, low, high)
+        low, high, slack = self._hull(variable, index, low, high, analytic)
         outside = max(low - analytic, analytic - high, 0.0)
         if outside <= bar + slack:
             return Verdict("right", numeric, bar, kink=True)
@@ -250,10 +250,21 @@ class Judge:
             variable.array[...] = np.clip(moved, variable.low, variable.high)
         return near
 
-    def _hull(self, variable: Variable, index: tuple[int, ...], low: float, high: float) -> tuple[float, float, float]:
-        """Return the least and greatest derivative that neighbouring points allow, and what to add for noise."""
-        lows, highs = [], []
-        for number in range(60):
+    def _hull(
+        self, variable: Variable, index: tuple[int, ...], low: float, high: float, analytic: float
+    ) -> tuple[float, float, float]:
+        """Return the least and greatest derivative that neighbouring points allow, and what to add for noise.
+
+        Of many equal entries, each comes first, second or last at few of the neighbours: more of these are asked if
+        backward lies outside of what the first ones allow.
+        """
+        lows: list[Array] = []
+        highs: list[Array] = []
+        for number in range(400):
+            if number >= 60 and number % 20 == 0 and lows:
+                ends = np.array([self.dy * np.min(lows, axis=0), self.dy * np.max(highs, axis=0)])
+                if float(ends.min(axis=0).sum()) <= analytic <= float(ends.max(axis=0).sum()):
+                    break
             near = self._moved((1e-4, 1e-6, 1e-5)[number % 3])
             own = near.variable(variable.label)
             base = float(own.array[index])

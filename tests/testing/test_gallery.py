@@ -134,6 +134,7 @@ BLAMED_ONCE = {
         ],
         763,
     ),
+    "a quantile of many equal entries": (Quantile(0.9), [np.full((2, 9), 0.7)], 5),
 }
 """Right bricks at points where earlier forms of the check blamed them."""
 
