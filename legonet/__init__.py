@@ -6,7 +6,7 @@
 from .arrays import Array, check_array
 from .brick import Brick
 from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
-from .errors import DtypeError, GradientError, LegonetError, OptionError, ShapeError
+from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
 from .optimizers import SGD
@@ -29,6 +29,7 @@ __all__ = [
     "MSELoss",
     "OptionError",
     "Parameter",
+    "RangeError",
     "ReLU",
     "Residual",
     "Sequential",

@@ -4,6 +4,7 @@ Every check is one line in a brick and costs well under a microsecond when all i
 is wrong is made only when something is.
 """
 
+import math
 from collections.abc import Callable
 from contextvars import Context
 from functools import lru_cache, wraps
@@ -13,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from numpy import ndarray
 
-from legonet.errors import DtypeError, ShapeError
+from legonet.errors import DtypeError, RangeError, ShapeError
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 """A NumPy array of floating-point numbers."""
 
 Shape: TypeAlias = tuple[Any, ...]
-"""Sizes; a word such as ``"batch"`` stands for any size, a last ``...`` for any further axes."""
+"""Sizes; a word such as ``"batch"`` stands for any size, and ``...``, once, for any further axes."""
 
 ROWS: Shape = ("batch", ...)
 """One axis or more, of any sizes: what an elementwise brick takes."""
@@ -93,7 +94,32 @@ def ones(size: int, dtype: np.dtype[Any]) -> Array:
     return vector
 
 
-def check_array(who: object, name: str, array: Array, shape: Shape = ROWS, dtype: npt.DTypeLike | None = None) -> None:
+def rows(array: Array) -> Array:
+    """Return an array as a matrix: its last axis stays, all before it become one.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Of shape (batch, ..., columns).
+
+    Returns
+    -------
+    numpy.ndarray
+        The same numbers, of shape (rows, columns); a view where the layout in memory allows it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import rows
+    >>> rows(np.zeros((2, 5, 3))).shape
+    (10, 3)
+    """
+    return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+
+
+def check_array(
+    who: object, name: str, array: npt.NDArray[Any], shape: Shape = ROWS, dtype: npt.DTypeLike | None = None
+) -> None:
     """Refuse what is not a NumPy array of the needed shape and kind of numbers.
 
     Parameters
@@ -105,8 +131,8 @@ def check_array(who: object, name: str, array: Array, shape: Shape = ROWS, dtype
     array : numpy.ndarray
         The argument. It is only looked at, never converted: a conversion would hide a copy, or a mistake.
     shape : tuple, optional
-        One entry an axis: a size, or a word such as ``"batch"`` for any size; a last ``...`` allows any further
-        axes. By default any shape of one axis or more.
+        One entry an axis: a size, or a word such as ``"batch"`` for any size; ``...``, once, allows any further
+        axes in its place. By default any shape of one axis or more.
     dtype : dtype, optional
         The dtype needed. By default any floating-point dtype.
 
@@ -131,9 +157,61 @@ def check_array(who: object, name: str, array: Array, shape: Shape = ROWS, dtype
         given = array.shape
         if given == shape or (shape is ROWS and given):
             return
-        if given and shape and given[1:] == shape[1:] and type(shape[0]) is str:
-            return
+        if given and shape and type(shape[0]) is str:
+            if given[1:] == shape[1:]:
+                return
+            if len(shape) == 3 and shape[1] is ... and len(given) > 1 and given[-1] == shape[2]:
+                return
     _check_carefully(who, name, array, shape, dtype)
+
+
+def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], shape: Shape, below: int) -> None:
+    """Refuse what is not a NumPy array of whole numbers from 0 to `below` - 1, as classes and words are.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks; its ``repr`` starts the message.
+    name : str
+        What the argument is called.
+    array : numpy.ndarray
+        The argument.
+    shape : tuple
+        As in `check_array`.
+    below : int
+        How many numbers are legal.
+
+    Raises
+    ------
+    ShapeError
+        If the shape is another one.
+    DtypeError
+        If it is not a NumPy array, or one of other numbers.
+    RangeError
+        If a number is negative or too large.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import check_indices
+    >>> check_indices("Embedding(5, 2)", "x", np.array([[0, 4, 5]]), ("batch", "time"), 5)
+    Traceback (most recent call last):
+    legonet.errors.RangeError: Embedding(5, 2) needs x from 0 to 4, but x[0, 2] is 5
+    """
+    if type(array) is not ndarray or array.dtype.kind not in "iu":
+        if isinstance(array, np.ndarray) and type(array) in (np.ndarray, np.memmap):
+            if array.dtype.kind not in "iu":
+                hint = f"pass {name}.astype(numpy.intp)" if array.dtype.kind in "fb" else ""
+                given = f"{name} has dtype {brief(str(array.dtype))}"
+                _refuse(DtypeError, who, f"{name} of whole numbers", given, hint)
+        else:
+            check_array(who, name, array, shape, np.intp)
+    check_array(who, name, array, shape, array.dtype)
+    if array.size and not (array.min() >= 0 and array.max() < below):
+        place = tuple(np.argwhere((array < 0) | (array >= below))[0].tolist())
+        at = f"{name}[{', '.join(map(str, place))}]"
+        legal = f"{name} from 0 to {below - 1}" if below else f"no {name} at all"
+        _refuse(RangeError, who, legal, f"{at} is {array[place]}", "")
 
 
 def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:
@@ -153,14 +231,20 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
         hint = f"pass {name}.astype(numpy.{needed})" if array.dtype.kind in "fiub" else "it must hold real numbers"
         _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(str(array.dtype))}", hint)
     if not _matches(array.shape, shape):
+        if len(shape) == array.ndim + 1 and ... in shape[1:-1]:
+            shape = tuple(size for size in shape if size is not ...)  # (batch, ..., 5) is (batch, 5) for two axes
         hint = f"pass {name}.reshape(-1, 1)" if _matches((*array.shape, 1), shape) and len(array.shape) == 1 else ""
         _refuse(ShapeError, who, f"{name} of shape {_show(shape)}", f"{name} has shape {_show(array.shape)}", hint)
 
 
 def _matches(given: tuple[int, ...], shape: Shape) -> bool:
-    if shape and shape[-1] is ...:
-        shape = shape[:-1]
-        given = given[: len(shape)]
+    if ... in shape:
+        place = shape.index(...)
+        after = len(shape) - place - 1
+        if len(given) < place + after:
+            return False
+        given = given[:place] + given[len(given) - after :]
+        shape = shape[:place] + shape[place + 1 :]
     return len(given) == len(shape) and all(
         isinstance(need, str) or need == have for need, have in zip(shape, given, strict=True)
     )

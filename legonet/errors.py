@@ -5,6 +5,7 @@
     LegonetError
     ├── ShapeError       also ValueError      an array has another shape than needed
     ├── DtypeError       also TypeError       an array holds the wrong kind of numbers
+    ├── RangeError       also ValueError      a number in an array is outside its legal values
     ├── OptionError      also ValueError      an option is outside its legal values
     │                    and TypeError
     └── GradientError    also AssertionError  backward contradicts forward
@@ -14,7 +15,7 @@ is a report of some lines. Containers add
 where in the network it arose as a note (:pep:`678`), which Python prints below the message.
 """
 
-__all__ = ["DtypeError", "GradientError", "LegonetError", "OptionError", "ShapeError"]
+__all__ = ["DtypeError", "GradientError", "LegonetError", "OptionError", "RangeError", "ShapeError"]
 
 
 class LegonetError(Exception):
@@ -27,6 +28,10 @@ class ShapeError(LegonetError, ValueError):
 
 class DtypeError(LegonetError, TypeError):
     """An array holds the wrong kind of numbers, or is not a NumPy array at all."""
+
+
+class RangeError(LegonetError, ValueError):
+    """A number in an array, such as the number of a class, is outside its legal values."""
 
 
 class OptionError(LegonetError, ValueError, TypeError):

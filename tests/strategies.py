@@ -1,31 +1,23 @@
 """What several test files draw, build and compare."""
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 import legonet
-from legonet import (
-    ELU,
-    Array,
-    Brick,
-    L2Regularizer,
-    LeakyReLU,
-    Linear,
-    MSELoss,
-    Parameter,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Tanh,
-)
+from legonet import Array, Brick, Parameter
 from legonet.testing.contracts import LAYOUTS as CHECKED_LAYOUTS
+from legonet.testing.probe import generators_in
 
 Case = tuple[Brick[Any], tuple[Array, ...]]
 """A brick and what its forward takes."""
@@ -45,13 +37,6 @@ def normals(draw: Any, dtype: Any = np.float64, axes: int = 2) -> Array:
     return normal(*draw(st.tuples(*[sizes] * axes)), seed=draw(seeds), dtype=dtype)
 
 
-@st.composite
-def linear_cases(draw: Any, dtype: Any = np.float64) -> Case:
-    x = draw(normals(dtype))
-    linear = Linear(x.shape[1], draw(sizes), bias=draw(st.booleans()), rng=draw(seeds), dtype=dtype)
-    return linear, (x,)
-
-
 def elementwise_cases(kind: Callable[..., Brick[Any]], **options: list[Any]) -> Callable[..., st.SearchStrategy[Case]]:
     def cases(dtype: Any = np.float64) -> st.SearchStrategy[Case]:
         built = st.fixed_dictionaries({name: st.sampled_from(legal) for name, legal in options.items()})
@@ -60,56 +45,6 @@ def elementwise_cases(kind: Callable[..., Brick[Any]], **options: list[Any]) -> 
         return st.builds(lambda given, x, scale: (kind(**given), (x * dtype(scale),)), built, x, scale)
 
     return cases
-
-
-@st.composite
-def mse_cases(draw: Any, dtype: Any = np.float64) -> Case:
-    y = draw(normals(dtype, draw(st.integers(1, 3))))
-    return MSELoss(), (y, normal(*y.shape, seed=draw(seeds), dtype=dtype))
-
-
-@st.composite
-def l2_cases(draw: Any, dtype: Any = np.float64) -> Case:
-    weights = draw(st.lists(st.integers(0, 3).flatmap(lambda axes: normals(dtype, axes)), min_size=1, max_size=3))
-    return L2Regularizer(map(Parameter, weights), strength=draw(st.floats(0, 2))), ()
-
-
-@st.composite
-def sequential_cases(draw: Any, dtype: Any = np.float64, depth: int = 2) -> Case:
-    """Draw a chain that may be empty, and may hold chains."""
-    x = draw(normals(dtype))
-    width, bricks = x.shape[1], []
-    kinds = [Linear, Sigmoid, Tanh, Sequential] if depth else [Linear, Sigmoid, Tanh]
-    for kind in draw(st.lists(st.sampled_from(kinds), max_size=4)):
-        if kind is Linear:
-            bricks.append(Linear(width, width := draw(sizes), rng=draw(seeds), dtype=dtype))
-        elif kind is Sequential:
-            inside = Linear(width, width := draw(sizes), rng=draw(seeds), dtype=dtype)
-            bricks.append(Sequential(inside, draw(st.sampled_from([Sigmoid(), Tanh(), Sequential()]))))
-        else:
-            bricks.append(kind())
-    return Sequential(*bricks), (x,)
-
-
-@st.composite
-def residual_cases(draw: Any, dtype: Any = np.float64) -> Case:
-    x = draw(normals(dtype))
-    width = draw(sizes) if draw(st.booleans()) else x.shape[1]
-    inside = Sequential(Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype), Tanh())
-    plain = width == x.shape[1] and draw(st.booleans())
-    return Residual(inside, None if plain else Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype)), (x,)
-
-
-CASES: dict[type[Brick[Any]], Callable[..., st.SearchStrategy[Case]]] = {
-    ELU: elementwise_cases(ELU, alpha=[1.0, 0.5]),
-    L2Regularizer: l2_cases,
-    LeakyReLU: elementwise_cases(LeakyReLU, slope=[0.01, 0.5]),
-    Linear: linear_cases,
-    MSELoss: mse_cases,
-    Residual: residual_cases,
-    Sequential: sequential_cases,
-}
-"""For each public brick, how to draw one of a dtype with its inputs. Elementwise ones without options come below."""
 
 
 def public_packages() -> list[Any]:
@@ -125,13 +60,70 @@ def public_bricks() -> list[type[Brick[Any]]]:
     return sorted((brick for brick in bricks if not inspect.isabstract(brick)), key=lambda brick: brick.__name__)
 
 
-for _kind in public_bricks():
-    if _kind not in CASES and list(inspect.signature(_kind.forward).parameters) == ["self", "x"]:
-        CASES[_kind] = elementwise_cases(_kind)
+@cache
+def tests_of(kind: type[Brick[Any]]) -> ModuleType:
+    """Import the test file of a brick, which says what goes for it: ``cases``, ``CALL_DIFFERS``, ``EQUIVALENT``."""
+    *packages, name = kind.__module__.split(".")[1:]
+    path = Path(__file__).parent.joinpath(*packages, f"test_{name}.py")
+    spec = importlib.util.spec_from_file_location(f"what_goes_for.{kind.__name__}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def like(y: Array | float, seed: int = 0) -> Array | float:
-    """Draw an upstream gradient for an output."""
+def cases_of(kind: type[Brick[Any]], dtype: Any = np.float64) -> st.SearchStrategy[Case]:
+    """Draw bricks of a kind with their inputs: by ``cases(dtype)`` of its test file, or as an elementwise brick."""
+    if hasattr(tests_of(kind), "cases"):
+        return tests_of(kind).cases(dtype)
+    assert list(inspect.signature(kind.forward).parameters) == ["self", "x"], f"the tests of {kind} have no cases"
+    return elementwise_cases(kind)(dtype)
+
+
+def call_differs(kind: type[Brick[Any]]) -> bool:
+    """Whether a brick does something else when it is called, as Dropout does."""
+    return getattr(tests_of(kind), "CALL_DIFFERS", False)
+
+
+@contextmanager
+def same_draws(brick: Brick[Any]) -> Iterator[None]:
+    """Set the random generators in a brick back, so that the next pass draws the same numbers."""
+    states = [(generator, generator.bit_generator.state) for generator in generators_in(brick)]
+    yield
+    for generator, state in states:
+        generator.bit_generator.state = state
+
+
+def parts(value: Any) -> list[Any]:
+    """Return an output or what backward gave as a list: of the members of a tuple, without None."""
+    return [part for part in (value if isinstance(value, tuple) else (value,)) if part is not None]
+
+
+def differentiated(inputs: tuple[Array, ...], y: Any) -> list[Array]:
+    """Return the inputs that have a gradient: those of floats; of a loss the first alone, the others are targets."""
+    floats = [x for x in inputs if x.dtype.kind == "f"]
+    return floats if isinstance(y, np.ndarray | tuple) else floats[:1]
+
+
+def both_passes(brick: Brick[Any], inputs: tuple[Array, ...], dy: Any = None) -> list[Any]:
+    """Return the outputs, the gradients by the inputs and those of the parameters; draws are set back."""
+    with same_draws(brick):
+        y, cache = brick.forward(*inputs)
+        dx = brick.backward(like(y) if dy is None else dy, cache)
+    return [*parts(y), *parts(dx), *gradients(brick)]
+
+
+def other_numbers(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Return other legal inputs of the same shapes."""
+    first = [normal(*x.shape, seed=9, dtype=x.dtype) if x.dtype.kind == "f" else x[::-1].copy() for x in inputs[:1]]
+    return (*first, *(x[::-1].copy() for x in inputs[1:]))
+
+
+def like(y: Any, seed: int = 0) -> Any:
+    """Draw an upstream gradient for an output, or for each of a tuple."""
+    if isinstance(y, tuple):
+        return tuple(like(part, seed + number) for number, part in enumerate(y))
     return normal(*y.shape, seed=seed, dtype=y.dtype) if isinstance(y, np.ndarray) else float(normal(seed=seed))
 
 

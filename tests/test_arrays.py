@@ -3,8 +3,9 @@ import inspect
 import numpy as np
 import pytest
 
-from legonet import DtypeError, ShapeError, check_array
-from legonet.arrays import ROWS, brief, ones, quiet
+from legonet import DtypeError, RangeError, ShapeError, check_array
+from legonet.arrays import ROWS, brief, check_indices, ones, quiet, rows
+from strategies import assert_close, normal
 
 ZEROS = np.zeros((7, 4))
 
@@ -221,3 +222,62 @@ def test_brief_cuts_long_texts_to_the_width():
     assert brief("x" * 50) == "x" * 50
     assert brief("x" * 51) == "x" * 47 + "..."
     assert brief("abcdefgh", 6) == "abc..."
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (0, 3, 4, 5)])
+def test_axes_in_the_middle_may_be_any(shape):
+    check_array("it", "x", np.zeros(shape), ("batch", ..., 5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((5,), "it needs x of shape (batch, ..., 5), but x has shape (5,)"),
+        ((2, 4), "it needs x of shape (batch, 5), but x has shape (2, 4)"),
+        ((2, 3, 4), "it needs x of shape (batch, ..., 5), but x has shape (2, 3, 4)"),
+    ],
+)
+def test_axes_in_the_middle_are_named_in_the_message_where_there_are_any(shape, message):
+    with pytest.raises(ShapeError) as caught:
+        check_array("it", "x", np.zeros(shape), ("batch", ..., 5))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint64, np.intp])
+def test_whole_numbers_below_the_bound_pass_as_indices(dtype):
+    check_indices("it", "x", np.array([[0, 4], [2, 2]], dtype), ("batch", "time"), 5)
+    check_indices("it", "x", np.zeros((0, 3), dtype), ("batch", "time"), 0)
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [
+        (np.array([0, 5]), RangeError, "it needs x from 0 to 4, but x[1] is 5"),
+        (np.array([0, -1]), RangeError, "it needs x from 0 to 4, but x[1] is -1"),
+        (
+            np.array([0.0]),
+            DtypeError,
+            "it needs x of whole numbers, but x has dtype float64: pass x.astype(numpy.intp)",
+        ),
+        (np.array([True]), DtypeError, "it needs x of whole numbers, but x has dtype bool: pass x.astype(numpy.intp)"),
+        ([1, 2], DtypeError, "it needs x as a NumPy array, but x is a list: pass numpy.asarray(x, dtype=numpy.int64)"),
+        (np.array([[1]]), ShapeError, "it needs x of shape (batch,), but x has shape (1, 1)"),
+        (np.ma.array([1]), DtypeError, "it needs x as a plain NumPy array, but x is a MaskedArray: pass a plain array"),
+    ],
+    ids=str,
+)
+def test_other_indices_are_refused(array, error, message):
+    with pytest.raises(error) as caught:
+        check_indices("it", "x", array, ("batch",), 5)
+    assert str(caught.value).startswith(message)
+
+
+def test_without_a_legal_number_none_is_taken():
+    with pytest.raises(RangeError, match=r"it needs no x at all, but x\[0\] is 0"):
+        check_indices("it", "x", np.array([0]), ("batch",), 0)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 5, 3), (0, 4, 3), (2, 4, 0)])
+def test_rows_are_a_matrix_of_the_last_axis(shape):
+    array = normal(*shape)
+    assert_close([rows(array)], [array.reshape(int(np.prod(shape[:-1])), shape[-1])], 0)

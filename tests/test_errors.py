@@ -4,11 +4,12 @@ import re
 import pytest
 
 import legonet
-from legonet import DtypeError, GradientError, LegonetError, OptionError, ShapeError, errors
+from legonet import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError, errors
 
 TREE = {
     ShapeError: (LegonetError, ValueError),
     DtypeError: (LegonetError, TypeError),
+    RangeError: (LegonetError, ValueError),
     OptionError: (LegonetError, ValueError, TypeError),
     GradientError: (LegonetError, AssertionError),
 }

@@ -1,9 +1,8 @@
 """The logistic sigmoid brick, y = 1 / (1 + e^-x)."""
 
-import numpy as np
-
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.special import sigmoid
 
 
 class Sigmoid(Brick[Array]):
@@ -47,8 +46,7 @@ class Sigmoid(Brick[Array]):
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = 1 / (1 + e^-x), and y for `backward`."""
         check_array(self, "x", x)
-        n, e = np.exp(np.minimum(x, 0.0)), np.exp(-np.abs(x))
-        y: Array = n - n * (e / (1.0 + e))
+        y = sigmoid(x)
         return y, y
 
     @quiet

@@ -1,9 +1,8 @@
 """The softplus, y = log(1 + e^x)."""
 
-import numpy as np
-
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.special import sigmoid, softplus
 
 
 class Softplus(Brick[Array]):
@@ -44,12 +43,10 @@ class Softplus(Brick[Array]):
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = log(1 + e^x), and x for `backward`."""
         check_array(self, "x", x)
-        y: Array = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-        return y, x
+        return softplus(x), x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
         """Return dL/dx = dy σ(x)."""
         check_array(self, "dy", dy, x.shape, x.dtype)
-        n, e = np.exp(np.minimum(x, 0.0)), np.exp(-np.abs(x))
-        return dy * (n - n * (e / (1.0 + e)))
+        return dy * sigmoid(x)

@@ -6,10 +6,16 @@ import pytest
 
 from legonet import ELU, OptionError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, normal
+from strategies import LAYOUTS, elementwise_cases, normal
 from ulp import EVERY_FLOAT16, WORST_POINTS, error_in_ulp, float16_error_in_ulp, points
 
 elu = ELU()
+cases = elementwise_cases(ELU, alpha=[1.0, 0.5])
+
+EQUIVALENT = {
+    "ELU.backward: 0.0 → 1.0 (2)": "above 0 it is multiplied by 0",
+    "ELU.backward: x > 0.0 → x >= 0.0": "at 0, where it makes a difference, either slope is right",
+}
 
 test_its_derivative = brick_test(ELU, "(batch, ...)", options={"alpha": [1.0, 0.5, 2.0]}, independent_rows=True)
 

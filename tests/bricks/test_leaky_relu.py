@@ -5,10 +5,17 @@ import pytest
 
 from legonet import LeakyReLU, OptionError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, normal
+from strategies import LAYOUTS, elementwise_cases, normal
 from ulp import EVERY_FLOAT16, points
 
 leaky = LeakyReLU(slope=0.25)
+
+cases = elementwise_cases(LeakyReLU, slope=[0.01, 0.5])
+
+EQUIVALENT = {
+    "LeakyReLU.backward: x > 0.0 → x >= 0.0": "at 0, where it makes a difference, either slope is right",
+    "LeakyReLU.backward: x → dy (2)": "the line above refuses dy of another shape or dtype than x",
+}
 
 test_its_derivative = brick_test(
     LeakyReLU, "(batch, ...)", options={"slope": [0.01, 0.25, 1.0, 1e-6]}, independent_rows=True

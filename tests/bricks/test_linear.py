@@ -15,6 +15,29 @@ W = np.array([[1.0, -1.0], [2.0, 0.5]])
 B = np.array([10.0, 20.0])
 DY = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
 
+_SHAPE_ONLY = "of W, the shape and the dtype alone are used"
+_VECTOR = "a vector is its own transpose"
+_SAME_CHECKED = "the line above refuses dy of another length or dtype than x"
+
+EQUIVALENT = {
+    "Linear.backward_parameters: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
+    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
+    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
+    "Linear.backward_parameters: self.weight.value → self.weight.grad": _SHAPE_ONLY,
+    "Linear.backward_parameters: self.bias.grad += ones(len(dy), dy.dtype).dot(dy)"
+    " → self.bias.grad += ones(len(dy), dy.dtype).dot(dy).T": _VECTOR,
+    "Linear.backward_parameters: ones(len(dy), dy.dtype).dot(dy) → ones(len(dy), dy.dtype).T.dot(dy)": _VECTOR,
+    "Linear.backward_parameters: dy → x (3)": _SAME_CHECKED,
+    "Linear.backward_parameters: dy → x (4)": _SAME_CHECKED,
+}
+
+
+@st.composite
+def cases(draw, dtype=np.float64):
+    x = draw(normals(dtype, draw(st.integers(2, 3))))
+    linear = Linear(x.shape[-1], draw(sizes), bias=draw(st.booleans()), rng=draw(seeds), dtype=dtype)
+    return linear, (x,)
+
 
 def test_the_numbers_worked_by_hand():
     linear = Linear(2, 2, weight=W, bias=B)

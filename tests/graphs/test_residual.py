@@ -1,10 +1,28 @@
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from legonet import SGD, Linear, MSELoss, OptionError, Residual, Sequential, ShapeError, Tanh
 from legonet.testing import brick_test, check_brick
 from legonet.training import backpropagate
-from strategies import fingerprint, freeze, gradients, normal
+from strategies import fingerprint, freeze, gradients, normal, normals, seeds, sizes
+
+_LONGER = "only as many caches as bricks are read, from the front"
+_NEEDLESS = "more is computed than needed, and left unused; the gradients of the parameters are the same"
+
+EQUIVALENT = {
+    "Residual.backward: self.brick.backward(dy, caches[0]) → self.brick.backward(dy, caches[0] * 2)": _LONGER,
+    "Residual.backward_parameters: brick.backward_parameters → brick.backward": _NEEDLESS,
+}
+
+
+@st.composite
+def cases(draw, dtype=np.float64):
+    x = draw(normals(dtype))
+    width = draw(sizes) if draw(st.booleans()) else x.shape[1]
+    inside = Sequential(Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype), Tanh())
+    plain = width == x.shape[1] and draw(st.booleans())
+    return Residual(inside, None if plain else Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype)), (x,)
 
 
 def block(n, hidden, rng):

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from legonet import SGD, L2Regularizer, Linear, Parameter
-from strategies import assert_close, normal
+from strategies import assert_close, normal, normals
+
+
+@st.composite
+def cases(draw, dtype=np.float64):
+    matrices = draw(st.lists(st.integers(0, 3).flatmap(lambda axes: normals(dtype, axes)), min_size=1, max_size=3))
+    return L2Regularizer(map(Parameter, matrices), strength=draw(st.floats(0, 2))), ()
 
 
 def weights():

@@ -24,52 +24,14 @@ from legonet.testing.examine import examine
 from legonet.testing.inputs import Refused
 from legonet.testing.points import Point
 from legonet.testing.probe import Fault
-from strategies import CASES, Case, fingerprint, like, normal, public_bricks
+from strategies import Case, call_differs, cases_of, fingerprint, like, normal, public_bricks, tests_of
 
 ENTRIES = ("backward", "backward_parameters")
 
-_SHAPE_ONLY = "of W, the shape and the dtype alone are used"
-_VECTOR = "a vector is its own transpose"
-_SAME_CHECKED = "the line above refuses dy of another length or dtype than x"
-_NOTE_ONLY = "from here on it is read for the note on an error alone"
-_LONGER = "only as many caches as bricks are read, from the front"
-_NEEDLESS = "more is computed than needed, and left unused; the gradients of the parameters are the same"
 
-_EITHER_SLOPE = "at 0, where it makes a difference, either slope is right"
-
-EQUIVALENT = {
-    "ELU.backward: 0.0 → 1.0 (2)": "above 0 it is multiplied by 0",
-    "ELU.backward: x > 0.0 → x >= 0.0": _EITHER_SLOPE,
-    "LeakyReLU.backward: x > 0.0 → x >= 0.0": _EITHER_SLOPE,
-    "LeakyReLU.backward: x → dy (2)": _SAME_CHECKED,
-    "Linear.backward_parameters: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
-    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
-    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
-    "Linear.backward_parameters: self.weight.value → self.weight.grad": _SHAPE_ONLY,
-    "Linear.backward_parameters: self.bias.grad += ones(len(dy), dy.dtype).dot(dy)"
-    " → self.bias.grad += ones(len(dy), dy.dtype).dot(dy).T": _VECTOR,
-    "Linear.backward_parameters: ones(len(dy), dy.dtype).dot(dy) → ones(len(dy), dy.dtype).T.dot(dy)": _VECTOR,
-    "Linear.backward_parameters: dy → x (2)": _SAME_CHECKED,
-    "Linear.backward_parameters: dy → x (3)": _SAME_CHECKED,
-    "MSELoss.backward: 1 → 2": "it divides an array of no rows",
-    "Residual.backward: self.brick.backward(dy, caches[0]) → self.brick.backward(dy, caches[0] * 2)": _LONGER,
-    "Residual.backward_parameters: brick.backward_parameters → brick.backward": _NEEDLESS,
-    "Sequential.backward: self._backward(dy, caches, first=-1) → self._backward(dy, caches * 2, first=-1)": _LONGER,
-    "Sequential.backward_parameters:"
-    " self._backward(dy, caches, first=self._first_learner and self._find_learner(self._first_learner))"
-    " → self._backward(dy, caches * 2, first=self._first_learner and self._find_learner(self._first_learner))": _LONGER,
-    "Sequential.backward_parameters: self._first_learner and self._find_learner(self._first_learner)"
-    " → self._find_learner(self._first_learner)": "there is no brick before number 0: it finds 0 as well",
-    "Sequential._backward: place - 1 → place * 2 - 1": _NEEDLESS,
-    "Sequential._backward: place = first → place = -first": _NOTE_ONLY,
-    "Sequential._backward: place = first → place = first * 2": _NOTE_ONLY,
-    "Sequential._backward: place = first → place = first * 0.5": _NOTE_ONLY,
-    "Sequential._backward: first → dy (3)": _NOTE_ONLY,
-    "Sequential._backward: first → caches (3)": _NOTE_ONLY,
-    "Sequential._backward: self.bricks[first].backward_parameters → self.bricks[first].backward": _NEEDLESS,
-    "Sequential._find_learner: self.bricks[place].parameters() → self.bricks[place]": _NEEDLESS,
-}
-"""Mutants that do the same as the brick, and why."""
+def equivalent() -> dict[str, str]:
+    """Return the mutants that do the same as their brick, and why, as the test files of the bricks list them."""
+    return {name: why for kind in public_bricks() for name, why in getattr(tests_of(kind), "EQUIVALENT", {}).items()}
 
 
 # -- what is changed ---------------------------------------------------------------------------------------------------
@@ -433,7 +395,7 @@ def cases(kind: type[Brick[Any]], count: int = 40) -> list[Case]:
         found.append((Sequential(Tanh(), Late(2), Linear(2, 2, rng=1)), (normal(3, 2),)))
 
     def collect(data: Any) -> None:
-        found.append(data.draw(CASES[kind]()))
+        found.append(data.draw(cases_of(kind)))
 
     # A few from each of many seeds: later examples of a run are often changed copies of earlier ones.
     calm = settings(max_examples=10, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -454,7 +416,7 @@ def fate(mutant: Mutant, count: int | None = None) -> str:
         except Exception as error:
             return f"cannot be built: {type(error).__name__}: {error}"
         try:
-            examine(Point(changed, inputs), Tally())
+            examine(Point(changed, inputs, call_differs=call_differs(mutant.kind)), Tally())
         except Fault as fault:
             return fault.message
         except Refused:
@@ -490,9 +452,10 @@ def difference(mutant: Mutant, count: int = 200) -> str:
 
 
 def main() -> None:
+    known = equivalent()
     for kind in public_bricks():
         made = mutants_of(kind)
-        listed = [mutant for mutant in made if mutant.name in EQUIVALENT]
+        listed = [mutant for mutant in made if mutant.name in known]
         missed = [mutant for mutant in made if mutant not in listed and not fate(mutant)]
         counts = f"{len(made) - len(listed) - len(missed)} caught, {len(listed)} equivalent, {len(missed)} missed"
         print(f"{kind.__name__}: {len(made)} mutants, {counts}", *(m.name for m in missed), sep="\n  ")  # noqa: T201

