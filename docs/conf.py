@@ -14,6 +14,7 @@ import legonet
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import catalogue
 import reference_pages
 
 project = "legonet"
@@ -21,7 +22,7 @@ author = "the legonet authors"
 project_copyright = f"2026, {author}"
 version = release = legonet.__version__
 
-extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_parser"]
 exclude_patterns = ["_build", "generated"]
 nitpicky = True
 nitpick_ignore = [("py:class", "numpy.int64")]  # a default value, which NumPy documents under another name
@@ -99,4 +100,5 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.add_transform(TidyCode)
     app.connect("builder-inited", lambda app: reference_pages.write(Path(app.srcdir) / "reference" / "generated"))
+    app.connect("builder-inited", lambda app: catalogue.write(Path(app.srcdir) / "generated" / "catalogue"))
     app.connect("missing-reference", show_as_code)
