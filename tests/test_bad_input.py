@@ -206,7 +206,7 @@ LISTS = [
     Linear(2, 2),
     Linear(2, 2).weight,
     [Linear(2, 2)],
-    [Linear(2, 2).weight.value],
+    [np.zeros(2)],
 ]
 BRICKS = [None, 3, [Sigmoid()], Sigmoid, np.zeros(2), "Sigmoid"]
 MATRIX_INITIALIZERS = ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"]

@@ -136,7 +136,7 @@ def test_no_other_source_of_random_numbers_is_taken(rng):
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("kind", [list, tuple, iter, dict.fromkeys], ids=repr)
+@pytest.mark.parametrize("kind", [list, tuple, iter, dict.fromkeys], ids=lambda kind: kind.__name__)
 def test_parameters_may_come_in_any_iterable(kind):
     other = Parameter(np.zeros(2))
     assert check_parameters("it", kind([PARAMETER, other])) == (PARAMETER, other)

@@ -114,7 +114,7 @@ def test_a_brick_that_cannot_be_built_at_all_is_told():
         (Linear, {"bias": "no"}, "legal values of bias as a list, but got 'no'"),
         (Linear, {"bias": {True}}, "legal values of bias as a list"),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: getattr(value, "__name__", repr(value))[:30],
 )
 def test_what_builds_no_brick_is_refused(build, options, message):
     with pytest.raises(OptionError, match=message):
