@@ -81,8 +81,8 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     them. A deep copy and a pickle of the brick keep them; who saves the numbers of a network by hand saves these two
     arrays with them. For float16 they are kept in float32, in which all is computed inside.
 
-    A batch of no rows leaves them alone. One number a channel has the variance 0; PyTorch refuses it. As `forward` moves
-    them, let only one thread at a time train the brick. PyTorch calls the gain ``weight``.
+    A batch of no rows leaves them alone. One number a channel has the variance 0; PyTorch refuses it. As `forward`
+    moves them, let only one thread at a time train the brick. PyTorch calls the gain ``weight``.
 
     References
     ----------
@@ -139,11 +139,12 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         (normal, std), g = cache, self.gain.value
         check_array(self, "dy", dy, normal.shape, g.dtype)
         dy, normal = _channels(dy).astype(std.dtype, copy=False), _channels(normal)
-        n, mean, product = normal.shape[1], row_means(dy), row_means(dy * normal)
-        self.gain.grad += n * product[:, 0]
+        n, product = normal.shape[1], dy * normal
+        mean, along = row_means(dy), row_means(product)
+        self.gain.grad += n * along[:, 0]
         self.bias.grad += n * mean[:, 0]
         dx = dy - mean
-        dx -= normal * product
+        dx -= np.multiply(normal, along, out=product)
         dx *= g[:, np.newaxis] / std
         return _batch_first(dx.astype(g.dtype, copy=False), cache[0].shape)
 

@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import centred, root_mean_square, row_means
+from legonet.special import centred, root_mean_square
 
 
 class LayerNorm(Brick[tuple[Array, Array]]):
@@ -103,16 +103,18 @@ class LayerNorm(Brick[tuple[Array, Array]]):
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = (h - mean(h) - x̂ mean(h x̂)) / σ with h = dy g."""
-        (normal, std), g = cache, self.gain.value
-        check_array(self, "dy", dy, normal.shape, g.dtype)
-        dy, normal, each = rows(dy).astype(std.dtype, copy=False), rows(normal), ones(len(std), std.dtype)
-        self.gain.grad += each.dot(dy * normal)
+        (normal, std), dtype = cache, self.gain.value.dtype
+        check_array(self, "dy", dy, normal.shape, dtype)
+        g = self.gain.value.astype(std.dtype, copy=False)
+        dy, normal = rows(dy).astype(std.dtype, copy=False), rows(normal)
+        product, each, mean = dy * normal, ones(len(dy), std.dtype), g[:, np.newaxis] / len(g)
+        self.gain.grad += each.dot(product)
         self.bias.grad += each.dot(dy)
-        h = dy * g
-        dx = h - row_means(h)
-        dx -= normal * row_means(h * normal)
+        dx = dy * g
+        dx -= dy.dot(mean)  # the mean of h, as the product of dy and g / n
+        dx -= np.multiply(normal, product.dot(mean), out=product)
         dx /= std
-        return dx.astype(g.dtype, copy=False).reshape(cache[0].shape)
+        return dx.astype(dtype, copy=False).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import root_mean_square, row_means
+from legonet.special import root_mean_square
 
 
 class RMSNorm(Brick[tuple[Array, Array]]):
@@ -94,16 +94,16 @@ class RMSNorm(Brick[tuple[Array, Array]]):
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and return dL/dx = (h - x̂ mean(h x̂)) / r with h = dy g."""
-        (normal, root), g = cache, self.gain.value
-        check_array(self, "dy", dy, normal.shape, g.dtype)
+        (normal, root), dtype = cache, self.gain.value.dtype
+        check_array(self, "dy", dy, normal.shape, dtype)
+        g = self.gain.value.astype(root.dtype, copy=False)
         dy, normal = rows(dy).astype(root.dtype, copy=False), rows(normal)
-        product = dy * normal
-        self.gain.grad += ones(len(root), root.dtype).dot(product)
-        product *= g
+        product, mean = dy * normal, g[:, np.newaxis] / len(g)
+        self.gain.grad += ones(len(dy), root.dtype).dot(product)
         dx = dy * g
-        dx -= normal * row_means(product)
+        dx -= np.multiply(normal, product.dot(mean), out=product)  # the mean of h x̂, as that of dy x̂ times g
         dx /= root
-        return dx.astype(g.dtype, copy=False).reshape(cache[0].shape)
+        return dx.astype(dtype, copy=False).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype
