@@ -12,7 +12,7 @@ from strategies import LAYOUTS, normal, seeds
 @st.composite
 def cases(draw, dtype=np.float64):
     shape = draw(st.lists(st.integers(0, 3), max_size=3))
-    given = draw(st.sampled_from([shape, shape[::-1], [math.prod(shape)]]))
+    given = draw(st.sampled_from([shape.copy(), shape[::-1], [math.prod(shape)]]))
     free = draw(st.integers(0, len(shape)))
     if free < len(shape) and 0 not in shape:
         shape[free] = -1

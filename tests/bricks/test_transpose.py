@@ -7,6 +7,9 @@ from legonet.testing import brick_test
 from strategies import LAYOUTS, normal, seeds
 
 
+EQUIVALENT = {"Transpose.backward: x → dy": "dy has as many axes as x, or is refused"}
+
+
 @st.composite
 def cases(draw, dtype=np.float64):
     count = draw(st.integers(0, 3))
