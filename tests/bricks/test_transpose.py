@@ -6,7 +6,6 @@ from legonet import OptionError, ShapeError, Transpose
 from legonet.testing import brick_test
 from strategies import LAYOUTS, normal, seeds
 
-
 EQUIVALENT = {"Transpose.backward: x → dy": "dy has as many axes as x, or is refused"}
 
 
