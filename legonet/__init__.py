@@ -5,7 +5,24 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import (
+    ELU,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    LastStep,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Reshape,
+    RMSNorm,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    Transpose,
+)
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
@@ -19,23 +36,32 @@ __all__ = [
     "ELU",
     "SGD",
     "Array",
+    "BatchNorm",
     "Brick",
+    "Dropout",
     "DtypeError",
+    "Flatten",
+    "GaussianNoise",
     "GradientError",
     "L2Regularizer",
+    "LastStep",
+    "LayerNorm",
     "LeakyReLU",
     "LegonetError",
     "Linear",
     "MSELoss",
     "OptionError",
     "Parameter",
+    "RMSNorm",
     "RangeError",
     "ReLU",
+    "Reshape",
     "Residual",
     "Sequential",
     "ShapeError",
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "Transpose",
     "check_array",
 ]
