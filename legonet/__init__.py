@@ -5,9 +5,22 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import (
+    ELU,
+    GRU,
+    LSTM,
+    RNN,
+    Embedding,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    SinusoidalPositions,
+    Softplus,
+    Tanh,
+)
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Residual, Sequential
+from .graphs import Bidirectional, Residual, Sequential
 from .losses import MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
@@ -17,10 +30,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Array",
+    "Bidirectional",
     "Brick",
     "DtypeError",
+    "Embedding",
     "GradientError",
     "L2Regularizer",
     "LeakyReLU",
@@ -35,6 +53,7 @@ __all__ = [
     "Sequential",
     "ShapeError",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softplus",
     "Tanh",
     "check_array",
