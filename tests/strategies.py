@@ -47,6 +47,17 @@ def elementwise_cases(kind: Callable[..., Brick[Any]], **options: list[Any]) -> 
     return cases
 
 
+def recurrent_cases(kind: Callable[..., Brick[Any]]) -> Callable[..., st.SearchStrategy[Case]]:
+    @st.composite
+    def cases(draw: Any, dtype: Any = np.float64) -> Case:
+        batch, time, inputs, hidden = draw(st.tuples(*[st.integers(0, 3)] * 4))
+        brick, x = kind(inputs, hidden, rng=draw(seeds), dtype=dtype), normal(batch, time, inputs, dtype=dtype)
+        mask = normal(batch, time, seed=draw(seeds)) > -0.5
+        return brick, (x, mask) if draw(st.booleans()) else (x,)
+
+    return cases
+
+
 def public_packages() -> list[Any]:
     """Import legonet and every package below it that states its public names."""
     below = [found.name for found in pkgutil.walk_packages(legonet.__path__, "legonet.") if found.ispkg]
