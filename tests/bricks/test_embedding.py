@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from legonet import SGD, DtypeError, Embedding, RangeError, ShapeError
 from legonet.initializers import zeros
 from legonet.testing import Integers, brick_test
-from strategies import LAYOUTS, fingerprint, normal, seeds
+from strategies import LAYOUTS, fingerprint, mostly_some, normal, seeds
 
 W = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 
@@ -15,12 +15,25 @@ test_its_derivative = brick_test(
 )
 
 
+_SHAPE_ONLY = "of W, the shape and the dtype alone are used"
+_NEGATIVE = "any negative number does"
+
+EQUIVALENT = {
+    "Embedding.backward: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
+    "Embedding.backward: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
+    "Embedding.backward: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
+    "Embedding.backward: self.weight.value → self.weight.grad": _SHAPE_ONLY,
+    "Embedding.backward: 1 → 2": _NEGATIVE,
+    "Embedding.backward: 1 → 2 (2)": _NEGATIVE,
+}
+
+
 @st.composite
 def cases(draw, dtype=np.float64):
-    shape = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
-    words = draw(st.integers(1, 4))
-    x = np.random.default_rng(draw(seeds)).integers(0, words, shape)
-    return Embedding(words, draw(st.integers(0, 3)), rng=draw(seeds), dtype=dtype), (x,)
+    shape, words = draw(st.lists(mostly_some, min_size=1, max_size=3)), draw(st.integers(1, 4))
+    kind = draw(st.sampled_from([np.int64, np.uint8]))
+    x = np.random.default_rng(draw(seeds)).integers(0, words, shape, kind)
+    return Embedding(words, draw(mostly_some), rng=draw(seeds), dtype=dtype), (x,)
 
 
 def test_the_numbers_worked_by_hand():
