@@ -8,7 +8,7 @@ from .brick import Brick
 from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
-from .losses import MSELoss
+from .losses import CrossEntropyLoss, MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
 from .regularizers import L2Regularizer
@@ -20,6 +20,7 @@ __all__ = [
     "SGD",
     "Array",
     "Brick",
+    "CrossEntropyLoss",
     "DtypeError",
     "GradientError",
     "L2Regularizer",
