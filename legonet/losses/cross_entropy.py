@@ -59,8 +59,8 @@ class CrossEntropyLoss(Brick[Cache]):
     Notes
     -----
     The values are those of PyTorch's ``cross_entropy``, whose classes are on axis 1. Where nothing is left to average,
-    PyTorch gives NaN. It computes the digits of a small loss as 1 - (1 - loss): of [0, -40] with the right class 0 it
-    gives 0. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
+    PyTorch gives NaN, and where the loss is too small to be added to 1, 0: [0, -40] with right class 0 costs 4.2e-18
+    here. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
     each class a share, so it costs infinity. Probabilities are not required to sum to 1. Sums over predictions are
     taken in float64.
 
