@@ -1,0 +1,142 @@
+"""The cross-entropy of classes, L = -1/N Σ log softmax(y) of the right class."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, brief, check_array, classes_first, ones, quiet
+from legonet.brick import Brick
+from legonet.checks import check_integer, check_number, check_scalar
+from legonet.special import log_softmax
+
+from .targets import check_weights, put_back, read_target
+
+Cache: TypeAlias = tuple[Any, ...]
+
+
+class CrossEntropyLoss(Brick[Cache]):
+    r"""How surprised softmax(y) is by the right class, averaged over all predictions.
+
+    .. math::
+
+        \text{forward} \quad& L = -\frac{1}{W} \sum_n \sum_c s_{nc} \log p_{nc}, \quad p = \text{softmax}(y) \\
+        \text{backward} \quad& \frac{\partial L}{\partial y_{nc}} =
+        \frac{1}{W} \left( p_{nc} \sum_k s_{nk} - s_{nc} \right)
+
+    Here y are logits of shape (batch, ..., classes). The target is the right class of each prediction, whole numbers
+    of shape (batch, ...), or the probabilities of all classes, in the shape and dtype of y. It is not differentiated.
+
+    =====================  ====================================================================  =====================
+    target                 share s of class c in prediction n                                    W
+    =====================  ====================================================================  =====================
+    classes                :math:`w_c \, ((1 - \varepsilon) \, [c = t_n] + \varepsilon / C)`     sum of all w of t_n
+    probabilities          :math:`w_c \, ((1 - \varepsilon) \, t_{nc} + \varepsilon / C)`        N
+    =====================  ====================================================================  =====================
+
+    A plain loss has w = 1 and ε = 0, so W = N. A prediction whose target is the ignored index is left out of all sums.
+    If nothing is left, or W is 0, the loss is 0.
+
+    Parameters
+    ----------
+    label_smoothing : float, optional
+        ε from 0 to 1: how much of each target is spread evenly over the C classes.
+    ignore_index : int, optional
+        The target of predictions that do not count, such as padding; it need not be a class. Targets are whole numbers
+        then.
+    class_weights : numpy.ndarray, optional
+        w ≥ 0 of each class, of shape (classes,) and any floating-point dtype. They are copied.
+
+    Raises
+    ------
+    OptionError
+        If `label_smoothing` is not in [0, 1], `ignore_index` no whole number, a weight negative or not finite.
+    ShapeError, DtypeError
+        If y is no floating-point array of shape (batch, ..., classes), or the target of another shape or dtype.
+    RangeError
+        If a target is no class from 0 to classes - 1, or no probability from 0 to 1.
+
+    Notes
+    -----
+    The values are those of PyTorch's ``cross_entropy``, whose classes are on axis 1. Where nothing is left to average,
+    PyTorch gives NaN, and where the loss is too small to be added to 1, 0: [0, -40] with right class 0 costs 4.2e-18
+    here. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
+    each class a share, so it costs infinity. Probabilities are not required to sum to 1. Sums over predictions are
+    taken in float64.
+
+    References
+    ----------
+    Bishop, *Pattern Recognition and Machine Learning*, 2006, equation 4.108. Label smoothing: Szegedy et al.,
+    "Rethinking the Inception architecture for computer vision", CVPR 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import CrossEntropyLoss
+    >>> loss = CrossEntropyLoss()
+    >>> value, cache = loss.forward(np.array([[0.0, 0.0], [0.0, -40.0]]), np.array([1, 0]))
+    >>> value
+    0.34657359027997264
+    >>> loss.backward(1.0, cache)
+    array([[ 2.50000000e-01, -2.50000000e-01],
+           [-2.12417713e-18,  2.12417713e-18]])
+    """
+
+    def __init__(
+        self, *, label_smoothing: float = 0.0, ignore_index: int | None = None, class_weights: Array | None = None
+    ) -> None:
+        who = "CrossEntropyLoss"
+        self.label_smoothing = check_number(who, "label_smoothing", label_smoothing, at_least=0, at_most=1)
+        self.ignore_index = None if ignore_index is None else check_integer(who, "ignore_index", ignore_index)
+        self.class_weights = None if class_weights is None else check_weights(who, "class_weights", class_weights)
+
+    @quiet
+    def forward(self, y: Array, target: npt.NDArray[Any]) -> tuple[float, Cache]:
+        """Return L = -1/W Σ s log softmax(y), and what `backward` needs."""
+        w = self.class_weights
+        check_array(self, "y", y, ("batch", ..., "classes" if w is None else len(w)))
+        x, t, kept = read_target(self, y, target, self.ignore_index)
+        W = float(len(t) if w is None or t.ndim == 2 else w[t].sum()) or 1.0
+        parts: Cache
+        if t.ndim == 2 or self.label_smoothing:
+            s, log_p = self._shares(x, t), log_softmax(x)
+            losses = np.where(s == 0.0, 0.0, s * -log_p)  # log p of a class that cannot be is -infinity
+            parts = s, log_p
+        else:
+            z, right = classes_first(x), (t, np.arange(len(t)))
+            largest = np.maximum.reduce(z, axis=0, initial=-np.inf)
+            e = np.exp(z - largest)
+            own = e[right]
+            e[right] = 0.0  # the others are summed without it, which keeps their digits
+            others = ones(len(e), e.dtype).dot(e)
+            weights = 1.0 if w is None else w[t].astype(x.dtype)
+            losses = weights * (np.log1p(others - (1.0 - own)) + (largest - z[right]))
+            parts = right, weights, e, own, others
+        return float(losses.sum(dtype=np.float64)) / W, (y.shape, kept, W, parts)
+
+    @quiet
+    def backward(self, dloss: float, cache: Cache) -> Array:
+        """Return dL/dy = (softmax(y) Σ s - s) / W, times dloss."""
+        shape, kept, W, parts = cache
+        factor = check_scalar(self, "dloss", dloss) / W
+        if len(parts) == 2:
+            s, log_p = parts
+            # p Σ s - s is p times the shares of the others less s times 1 - p: no digits cancel.
+            dx = (np.exp(log_p) * (s.sum(axis=1, keepdims=True) - s) + s * np.expm1(log_p)) * factor
+        else:
+            right, weights, e, own, others = parts
+            scale = weights * factor / (own + others)
+            dz = e * scale
+            dz[right] = -others * scale  # p - 1 is what the others have
+            dx = dz.T
+        return put_back(dx, kept, shape)
+
+    def _shares(self, x: Array, t: npt.NDArray[Any]) -> Array:
+        """Return the shares s of all classes."""
+        s = t if t.ndim == 2 else (t[:, np.newaxis] == np.arange(x.shape[1])).astype(x.dtype)
+        s = (1.0 - self.label_smoothing) * s + self.label_smoothing / (x.shape[1] or 1)
+        return s if self.class_weights is None else s * self.class_weights.astype(x.dtype)
+
+    def __repr__(self) -> str:
+        options = vars(self) | {"label_smoothing": self.label_smoothing or None}
+        return f"CrossEntropyLoss({', '.join(f'{k}={brief(v)}' for k, v in options.items() if v is not None)})"
