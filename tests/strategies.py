@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 import legonet
@@ -95,6 +96,14 @@ def cases_of(kind: type[Brick[Any]], dtype: Any = np.float64) -> st.SearchStrate
 def call_differs(kind: type[Brick[Any]]) -> bool:
     """Whether a brick does something else when it is called, as Dropout does."""
     return getattr(tests_of(kind), "CALL_DIFFERS", False)
+
+
+def every_brick() -> Any:
+    """Return the mark of a test that goes for every public brick; their test files are read now, not while it runs."""
+    kinds = public_bricks()
+    for kind in kinds:
+        tests_of(kind)
+    return pytest.mark.parametrize("kind", kinds, ids=[kind.__name__ for kind in kinds])
 
 
 @contextmanager

@@ -30,12 +30,12 @@ from strategies import (
     LAYOUTS,
     assert_close,
     cases_of,
+    every_brick,
     fingerprint,
     gradients,
     like,
     normal,
     parts,
-    public_bricks,
     same_draws,
 )
 
@@ -343,7 +343,7 @@ def test_a_value_with_an_endless_repr_still_gives_a_short_message(option):
 
 # What is unusual and taken -------------------------------------------------------------------------------------------
 
-every_brick = pytest.mark.parametrize("kind", public_bricks(), ids=lambda kind: kind.__name__)
+every_brick = every_brick()
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324]
 
 

@@ -15,6 +15,7 @@ from strategies import (
     call_differs,
     cases_of,
     differentiated,
+    every_brick,
     fingerprint,
     float_dtypes,
     freeze,
@@ -31,7 +32,7 @@ def name(kind):
     return kind.__name__
 
 
-every_brick = pytest.mark.parametrize("kind", public_bricks(), ids=name)
+every_brick = every_brick()
 any_case = st.data()
 
 

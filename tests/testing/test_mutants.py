@@ -5,12 +5,12 @@ import pytest
 
 from legonet import GradientError, Tanh
 from legonet.testing import check_brick
-from strategies import normal, public_bricks
+from strategies import every_brick, normal, public_bricks
 from testing.mutants import difference, equivalent, fate, mutants_of
 
 EQUIVALENT = equivalent()
 
-every_brick = pytest.mark.parametrize("kind", public_bricks(), ids=lambda kind: kind.__name__)
+every_brick = every_brick()
 
 
 @every_brick
