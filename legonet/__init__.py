@@ -5,7 +5,20 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
@@ -17,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "GELU",
     "SGD",
     "Array",
     "Brick",
@@ -26,15 +40,19 @@ __all__ = [
     "LeakyReLU",
     "LegonetError",
     "Linear",
+    "LogSoftmax",
     "MSELoss",
     "OptionError",
+    "PReLU",
     "Parameter",
     "RangeError",
     "ReLU",
     "Residual",
     "Sequential",
     "ShapeError",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "Tanh",
     "check_array",
