@@ -341,7 +341,7 @@ def _largest_exponent(dtype: np.dtype[Any]) -> Any:
     return dtype.type(709.0 if dtype.itemsize > 4 else 88.0)
 
 
-_BLOCK = 8192
+_BLOCK = 16384
 
 # The roots of the two slopes, each as the nearest float64 and what is missing there.
 _SILU_ROOT, _SILU_ROOT_REST = -1.2784645427610737, -1.0946994183093437e-16
