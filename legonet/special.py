@@ -89,7 +89,7 @@ def softmax(x: Array) -> Array:
     across = x.shape[-1] <= 32  # to reduce few long rows is faster than many short ones
     z, axis = (rows(x).T.copy(), 0) if across else (rows(x), 1)
     e = np.exp(z - np.maximum.reduce(z, axis, keepdims=True, initial=-np.inf))
-    e /= np.add.reduce(e, axis, keepdims=True)
+    e /= _sum(e, axis)
     y: Array = np.ascontiguousarray(e.T if across else e).reshape(x.shape)
     return y
 
@@ -126,7 +126,7 @@ def log_softmax(x: Array) -> Array:
     y: Array = z - z[largest][:, np.newaxis]
     e = np.exp(y)
     e[largest] -= 1.0
-    y -= np.log1p(np.add.reduce(e, 1, keepdims=True))
+    y -= np.log1p(_sum(e, 1))
     return y.reshape(x.shape)
 
 
@@ -279,6 +279,12 @@ def _gelu_slope(x: Array) -> Array:
     factor = (_GELU_ROOT - a + _GELU_ROOT_REST) * (q[0] + (q[1] + (q[0] + q[1]) * rest))
     below = np.exp(np.maximum(exponent, -708.0)) * factor
     return _mirrored(x, _times_exp_if_negative(below, exponent + 708.0))
+
+
+def _sum(e: Array, axis: int) -> Array:
+    """Return the sum along an axis, of float16 in float32: 65520 ones are too many for it."""
+    total: Array = np.add.reduce(e, axis, np.promote_types(e.dtype, np.float32), keepdims=True)
+    return total
 
 
 def _gelu_near(a: Array) -> Array:

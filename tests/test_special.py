@@ -86,6 +86,12 @@ def test_softmax_takes_any_shape_of_one_axis_or_more_and_gives_it_in_c_order(fun
     np.testing.assert_allclose(shares, np.full(shape, 1 / max(shape[-1], 1)), rtol=1e-15)
 
 
+def test_very_many_classes_of_float16_have_their_shares():
+    x = np.zeros((2, 70000), np.float16)
+    np.testing.assert_allclose(softmax(x), np.float16(1 / 70000))
+    np.testing.assert_allclose(log_softmax(x), np.float16(-np.log(70000)))
+
+
 @pytest.mark.parametrize("classes", [3, 32, 33, 100])
 def test_softmax_leaves_x_as_it_is(classes):
     x = np.random.default_rng(0).normal(size=(5, classes))

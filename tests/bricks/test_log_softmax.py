@@ -35,7 +35,7 @@ def test_a_share_that_rounds_to_1_still_has_its_logarithm(distance):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("classes", [1, 2, 10, 100])
+@pytest.mark.parametrize("classes", [1, 2, 10, 32, 33, 100])
 @pytest.mark.parametrize("scale", [1, 5, 30])
 def test_logarithms_are_exact_to_a_few_digits_of_the_last_place(dtype, classes, scale):
     x = (scale * normal(5, classes)).astype(dtype)

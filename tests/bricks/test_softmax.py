@@ -27,7 +27,7 @@ def test_the_numbers_worked_by_hand():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("classes", [1, 2, 10, 100])
+@pytest.mark.parametrize("classes", [1, 2, 10, 32, 33, 100])
 @pytest.mark.parametrize("scale", [1, 5, 30])
 def test_shares_are_exact_to_a_few_digits_of_the_last_place_and_sum_to_1(dtype, classes, scale):
     x = (scale * normal(5, classes)).astype(dtype)
