@@ -275,8 +275,8 @@ def gelu_slope(x: Array) -> Array:
 def _gelu_slope(x: Array) -> Array:
     a = np.minimum(np.abs(x), 40.0)
     exponent, rest = _gaussian(a)
-    q = _SLOPE[0], _beyond_constant(_SLOPE, (a - 4.6875) / (a + 4.0))
-    factor = (_GELU_ROOT - a + _GELU_ROOT_REST) * (q[0] + (q[1] + (q[0] + q[1]) * rest))
+    c, q = _SLOPE[0], _beyond_constant(_SLOPE, (a - 4.6875) / (a + 4.0))
+    factor = (_GELU_ROOT - a + _GELU_ROOT_REST) * (c + (q + (c + q) * rest))
     below = np.exp(np.maximum(exponent, -708.0)) * factor
     return _mirrored(x, _times_exp_if_negative(below, exponent + 708.0))
 
@@ -299,8 +299,8 @@ def _gelu_bend(a: Array) -> Array:
 def _gelu_tail(a: Array) -> Array:
     a = np.minimum(a, 40.0)  # beyond, e^(-a²/2) is 0
     exponent, rest = _gaussian(a)
-    q = _TAIL[0], _beyond_constant(_TAIL, (a - 3.9375) / (a + 3.0))
-    y: Array = np.exp(exponent) * (q[0] + (q[1] + (q[0] + q[1]) * rest))
+    c, q = _TAIL[0], _beyond_constant(_TAIL, (a - 3.9375) / (a + 3.0))
+    y: Array = np.exp(exponent) * (c + (q + (c + q) * rest))
     return y
 
 
@@ -354,7 +354,8 @@ _SILU_ROOT, _SILU_ROOT_REST = -1.2784645427610737, -1.0946994183093437e-16
 _E_TO_SILU_ROOT = 0.2784645427610738
 _GELU_ROOT, _GELU_ROOT_REST = 0.7517915246935645, -1.4956759177009883e-17
 
-# The coefficients of `gelu` and `gelu_slope`, from that of the constant on.
+# The coefficients of `gelu` and `gelu_slope`, from that of the constant on. Their variables are 0 where a is 1.45625,
+# 3.9375 and 4.6875, since there the constant is a float64 to two digits more than its last one.
 _NEAR = [
     *(0.3989422804014327, -0.06649038006690527, 0.009973557010025664, -0.001187328215240846),
     *(0.00011543468478179468, -9.444637405373903e-06, 6.65895545805533e-07, -4.105769079094819e-08),
