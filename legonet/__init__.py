@@ -5,7 +5,21 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import (
+    ELU,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    ConvTranspose2d,
+    GlobalAvgPool2d,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
@@ -19,14 +33,20 @@ __all__ = [
     "ELU",
     "SGD",
     "Array",
+    "AvgPool2d",
     "Brick",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
     "DtypeError",
+    "GlobalAvgPool2d",
     "GradientError",
     "L2Regularizer",
     "LeakyReLU",
     "LegonetError",
     "Linear",
     "MSELoss",
+    "MaxPool2d",
     "OptionError",
     "Parameter",
     "RangeError",
