@@ -315,8 +315,8 @@ OPTIONS = {
 } | {
     f"{name}, shape": (
         lambda w, v, name=name: getattr(initializers, name)(RNG, v),
-        [(), (3,), (2, 3, 4)],
-        ("initializer", "(fan_in, fan_out)"),
+        [(), (3,)],
+        ("initializer", "(in, ..., out)"),
     )
     for name in [*MATRIX_INITIALIZERS, "orthogonal"]
 }

@@ -6,7 +6,6 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, ones, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import (
-    Sizes,
     Window,
     check_channels,
     from_patches,
@@ -20,7 +19,7 @@ from legonet.initializers import Initializer, glorot_uniform, initialize, zeros
 from legonet.parameter import Parameter
 
 
-class Conv2d(Brick[tuple[Array, Sizes]]):
+class Conv2d(Brick[Array]):
     r"""Weighted sums of the patches of an image, with or without a bias.
 
     .. math::
@@ -138,30 +137,29 @@ class Conv2d(Brick[tuple[Array, Sizes]]):
             self.bias = initialize("Conv2d", "bias", zeros if bias is True else bias, rng, (outputs,), dtype)
 
     @quiet
-    def forward(self, x: Array) -> tuple[Array, tuple[Array, Sizes]]:
-        """Return y = Wᵀ P + b, and the patches P and the shape of x for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """Return y = Wᵀ P + b, where P are the patches of x as columns, and x for `backward`."""
         weight = self.weight.value
         check_array(self, "x", x, ("batch", len(weight) * self.groups, "height", "width"), weight.dtype)
         self.window.check(self, x.shape)
-        P = to_patches(x, self.window, self.groups)
-        y = matrices(weight, self.groups).mT @ P
+        y = matrices(weight, self.groups).mT @ to_patches(x, self.window, self.groups)
         if self.bias is not None:
             y += self.bias.value.reshape(self.groups, -1, 1)
-        return from_pixels(y, (len(x), weight.shape[-1], *self.window.places(x.shape))), (P, x.shape)
+        return from_pixels(y, (len(x), weight.shape[-1], *self.window.places(x.shape))), x
 
     @quiet
-    def backward(self, dy: Array, cache: tuple[Array, Sizes]) -> Array:
+    def backward(self, dy: Array, x: Array) -> Array:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients and return dL/dx, the sum of the patches W dy."""
-        self.backward_parameters(dy, cache)
+        self.backward_parameters(dy, x)
         dP = matrices(self.weight.value, self.groups) @ to_pixels(dy, self.groups)
-        return from_patches(dP, cache[1], self.window)
+        return from_patches(dP, x.shape, self.window)
 
     @quiet
-    def backward_parameters(self, dy: Array, cache: tuple[Array, Sizes]) -> None:
+    def backward_parameters(self, dy: Array, x: Array) -> None:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients."""
-        (P, shape), weight = cache, self.weight
-        check_array(self, "dy", dy, (shape[0], weight.value.shape[-1], *self.window.places(shape)), weight.value.dtype)
-        dy = to_pixels(dy, self.groups)
+        weight = self.weight
+        check_array(self, "dy", dy, (len(x), weight.value.shape[-1], *self.window.places(x.shape)), x.dtype)
+        P, dy = to_patches(x, self.window, self.groups), to_pixels(dy, self.groups)
         weight.grad += (P @ dy.mT).swapaxes(0, 1).reshape(weight.grad.shape)
         if self.bias is not None:
             self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()

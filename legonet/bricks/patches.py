@@ -41,20 +41,22 @@ class Window(NamedTuple):
         who: str,
         axes: int,
         size: int | Sizes,
-        stride: int | Sizes | None,
+        stride: int | Sizes,
         padding: int | Sizes,
         dilation: int | Sizes = 1,
     ) -> "Window":
-        """Return the window of these options, or refuse them; without a stride, the one that is the size."""
-        sizes = check_sizes(who, "size", size, axes, at_least=1)
-        strides = sizes if stride is None else check_sizes(who, "stride", stride, axes, at_least=1)
-        paddings = check_sizes(who, "padding", padding, axes)
-        return cls(sizes, strides, paddings, check_sizes(who, "dilation", dilation, axes, at_least=1))
+        """Return the window of these options, or refuse them."""
+        return cls(
+            check_sizes(who, "size", size, axes, at_least=1),
+            check_sizes(who, "stride", stride, axes, at_least=1),
+            check_sizes(who, "padding", padding, axes),
+            check_sizes(who, "dilation", dilation, axes, at_least=1),
+        )
 
     @classmethod
     def of_pooling(cls, who: str, size: int | Sizes, stride: int | Sizes | None, padding: int | Sizes) -> "Window":
-        """Return the window of the options of two-dimensional pooling: every place sees at least one pixel."""
-        made = cls.of(who, 2, size, stride, padding)
+        """Return the window of pooling over two axes, or refuse its options; every place sees at least one pixel."""
+        made = cls.of(who, 2, size, size if stride is None else stride, padding)
         if any(2 * p > k for p, k in zip(made.padding, made.size, strict=True)):
             needed = f"padding of at most half of size {show_sizes(made.size)}"
             raise OptionError(f"{who} needs {needed}, but padding is {show_sizes(made.padding)}")
@@ -150,7 +152,7 @@ def to_pixels(x: Array, groups: int = 1) -> Array:
         Of shape (groups, channels / groups, pixels); a view where the layout in memory allows it.
     """
     batch, channels, *space = x.shape
-    return np.moveaxis(x, 0, -1).reshape(groups, channels // max(groups, 1), math.prod(space) * batch)
+    return np.moveaxis(x, 0, -1).reshape(groups, _share(channels, groups), math.prod(space) * batch)
 
 
 def from_pixels(pixels: Array, shape: Sizes) -> Array:
@@ -200,7 +202,7 @@ def to_patches(x: Array, window: Window, groups: int = 1, *, fill: float = 0.0) 
     patches = np.empty((channels, *window.size, *places, len(x)), x.dtype)
     for cell, seen in _seen(np.ascontiguousarray(image), window, places):
         patches[cell] = seen
-    return patches.reshape(groups, channels // max(groups, 1) * math.prod(window.size), math.prod(places) * len(x))
+    return patches.reshape(groups, _share(channels, groups) * math.prod(window.size), math.prod(places) * len(x))
 
 
 def from_patches(patches: Array, shape: Sizes, window: Window) -> Array:
@@ -236,6 +238,10 @@ def _seen(image: Array, window: Window, places: Sizes) -> Iterator[tuple[Any, Ar
             (slice(None), *cell),
             image[(slice(None), *(slice(start, start + s * (n - 1) + 1, s) for start, s, n in axes))],
         )
+
+
+def _share(channels: int, groups: int) -> int:
+    return channels // groups if groups else 1  # pooling makes each channel a group, also if there is none
 
 
 def _padded(shape: Sizes, window: Window) -> Any:

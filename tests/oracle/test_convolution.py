@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as nnf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +55,7 @@ def test_conv2d(batch, groups, inputs, outputs, space, size, bias, seed, **optio
     brick = Conv2d(groups * inputs, groups * outputs, size, groups=groups, bias=bias, rng=rng, **options)
     agree(
         brick,
-        lambda x, weight, bias=None: F.conv2d(x, weight, bias, groups=groups, **options),
+        lambda x, weight, bias=None: nnf.conv2d(x, weight, bias, groups=groups, **options),
         images(rng, batch, groups * inputs, *space),
         weight=lambda weight: weight.permute(3, 0, 1, 2),
     )
@@ -80,7 +80,7 @@ def test_conv1d(batch, groups, inputs, outputs, time, size, bias, seed, **option
     brick = Conv1d(groups * inputs, groups * outputs, size, groups=groups, bias=bias, rng=rng, **options)
     agree(
         brick,
-        lambda x, weight, bias=None: F.conv1d(x, weight, bias, groups=groups, **options),
+        lambda x, weight, bias=None: nnf.conv1d(x, weight, bias, groups=groups, **options),
         images(rng, batch, groups * inputs, time),
         weight=lambda weight: weight.permute(2, 0, 1),
     )
@@ -107,7 +107,7 @@ def test_conv_transpose2d(batch, groups, inputs, outputs, space, size, more, bia
     brick = ConvTranspose2d(groups * inputs, groups * outputs, size, groups=groups, bias=bias, rng=rng, **options)
     agree(
         brick,
-        lambda x, weight, bias=None: F.conv_transpose2d(x, weight, bias, groups=groups, **options),
+        lambda x, weight, bias=None: nnf.conv_transpose2d(x, weight, bias, groups=groups, **options),
         images(rng, batch, groups * inputs, *space),
         weight=lambda weight: weight.permute(0, 3, 1, 2),
     )
@@ -135,21 +135,21 @@ def draw_pooling(kind, batch, channels, space, size, stride, padding, ties, seed
 @pooling
 def test_max_pool2d_ties_included(**drawn):
     brick, x, (size, stride, padding) = draw_pooling(MaxPool2d, **drawn)
-    agree(brick, lambda x: F.max_pool2d(x, size, stride, padding), x)
+    agree(brick, lambda x: nnf.max_pool2d(x, size, stride, padding), x)
 
 
 @search
 @pooling
 def test_avg_pool2d(**drawn):
     brick, x, (size, stride, padding) = draw_pooling(AvgPool2d, **drawn)
-    agree(brick, lambda x: F.avg_pool2d(x, size, stride, padding), x)
+    agree(brick, lambda x: nnf.avg_pool2d(x, size, stride, padding), x)
 
 
 @search
 @given(batch=st.integers(0, 3), channels=few, space=st.tuples(*[st.integers(1, 9)] * 2), seed=seeds)
 def test_global_avg_pool2d(batch, channels, space, seed):
     x = images(np.random.default_rng(seed), batch, channels, *space)
-    agree(GlobalAvgPool2d(), lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1), x)
+    agree(GlobalAvgPool2d(), lambda x: nnf.adaptive_avg_pool2d(x, 1).flatten(1), x)
 
 
 def test_a_conv2d_of_pytorch_gives_its_numbers_to_ours_by_one_transpose():
