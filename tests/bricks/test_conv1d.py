@@ -10,6 +10,15 @@ from strategies import LAYOUTS, assert_close, both_passes, fingerprint, gradient
 W = np.array([1.0, 10.0]).reshape(1, 2, 1)
 X = np.array([[[1.0, 2.0, 3.0, 4.0]]])
 
+EQUIVALENT = {
+    "Conv1d.backward_parameters: weight.grad → weight.value (2)": "of it, the shape alone is used",
+    "Conv1d.backward_parameters: self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()"
+    " → self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel().T": "a vector is its own transpose",
+    "Conv1d.backward_parameters: dy.dot(ones(dy.shape[-1], dy.dtype))"
+    " → dy.dot(ones(dy.shape[-1], dy.dtype).T)": "a vector is its own transpose",
+    "Conv1d.backward_parameters: dy → x (5)": "dy of another dtype than x is refused above",
+}
+
 test_its_derivative = brick_test(
     Conv1d,
     "(batch, in_channels, time)",

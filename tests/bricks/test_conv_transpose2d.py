@@ -9,6 +9,12 @@ from strategies import LAYOUTS, assert_close, both_passes, fingerprint, normal, 
 
 W = np.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(1, 2, 2, 1)
 
+EQUIVALENT = {
+    "ConvTranspose2d.backward: weight.grad → weight.value (2)": "of it, the shape alone is used",
+    "ConvTranspose2d.backward: self.bias.grad += dy.sum(axis=(0, 2, 3))"
+    " → self.bias.grad += dy.sum(axis=(0, 2, 3)).T": "a vector is its own transpose",
+}
+
 test_its_derivative = brick_test(
     ConvTranspose2d,
     "(batch, in_channels, height, width)",
