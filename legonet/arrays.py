@@ -117,6 +117,32 @@ def rows(array: Array) -> Array:
     return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
+def classes_first(x: Array) -> Array:
+    """Return the transpose of a matrix: a copy if that makes reductions over its columns faster.
+
+    NumPy reduces short rows one by one. Laid out anew, so that all first columns come first, then all second ones, few
+    columns are reduced by a few operations on long vectors, in a third of the time.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        Of shape (n, classes).
+
+    Returns
+    -------
+    numpy.ndarray
+        The same numbers, of shape (classes, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import classes_first
+    >>> classes_first(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).max(axis=0)
+    array([3., 6.])
+    """
+    return x.T.copy() if x.shape[1] < 32 else x.T
+
+
 def check_array(
     who: object, name: str, array: npt.NDArray[Any], shape: Shape = ROWS, dtype: npt.DTypeLike | None = None
 ) -> None:
@@ -160,7 +186,12 @@ def check_array(
         if given and shape and type(shape[0]) is str:
             if given[1:] == shape[1:]:
                 return
-            if len(shape) == 3 and shape[1] is ... and len(given) > 1 and given[-1] == shape[2]:
+            if (
+                len(shape) == 3
+                and shape[1] is ...
+                and len(given) > 1
+                and (given[-1] == shape[2] or type(shape[2]) is str)
+            ):
                 return
     _check_carefully(who, name, array, shape, dtype)
 
@@ -212,6 +243,46 @@ def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], s
         at = f"{name}[{', '.join(map(str, place))}]"
         legal = f"{name} from 0 to {below - 1}" if below else f"no {name} at all"
         _refuse(RangeError, who, legal, f"{at} is {array[place]}", "")
+
+
+def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROWS, dtype: Any = None) -> None:
+    """Refuse what is not a NumPy array of numbers from 0 to 1; NaN passes.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks; its ``repr`` starts the message.
+    name : str
+        What the argument is called.
+    array : numpy.ndarray
+        The argument.
+    shape : tuple, optional
+        As in `check_array`.
+    dtype : dtype, optional
+        As in `check_array`.
+
+    Raises
+    ------
+    ShapeError
+        If the shape is another one.
+    DtypeError
+        If it is not a NumPy array, or one of other numbers.
+    RangeError
+        If a number is below 0 or above 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import check_probabilities
+    >>> check_probabilities("BinaryCrossEntropyLoss()", "target", np.array([[0.5], [2.0]]))
+    Traceback (most recent call last):
+    legonet.errors.RangeError: BinaryCrossEntropyLoss() needs target from 0 to 1, but target[1, 0] is 2.0
+    """
+    check_array(who, name, array, shape, dtype)
+    if array.size and (np.fmin.reduce(array, axis=None) < 0.0 or np.fmax.reduce(array, axis=None) > 1.0):
+        place = tuple(np.argwhere((array < 0.0) | (array > 1.0))[0].tolist())
+        at = f"{name}[{', '.join(map(str, place))}]"
+        _refuse(RangeError, who, f"{name} from 0 to 1", f"{at} is {array[place]}", "")
 
 
 def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:
