@@ -9,7 +9,7 @@ from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
-from .optimizers import SGD
+from .optimizers import SGD, Adam, AdamW, RMSProp
 from .parameter import Parameter
 from .regularizers import L2Regularizer
 
@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "SGD",
+    "Adam",
+    "AdamW",
     "Array",
     "Brick",
     "DtypeError",
@@ -29,6 +31,7 @@ __all__ = [
     "MSELoss",
     "OptionError",
     "Parameter",
+    "RMSProp",
     "RangeError",
     "ReLU",
     "Residual",
