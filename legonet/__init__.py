@@ -32,7 +32,7 @@ from .bricks import (
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
-from .optimizers import SGD
+from .optimizers import SGD, Adam, AdamW, RMSProp
 from .parameter import Parameter
 from .regularizers import ElasticNetRegularizer, L1Regularizer, L2Regularizer, MaxNorm
 
@@ -41,6 +41,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "SGD",
+    "Adam",
+    "AdamW",
     "Array",
     "AvgPool2d",
     "BatchNorm",
@@ -73,6 +75,7 @@ __all__ = [
     "OptionError",
     "Parameter",
     "RMSNorm",
+    "RMSProp",
     "RangeError",
     "ReLU",
     "Reshape",
