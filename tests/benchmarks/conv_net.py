@@ -16,33 +16,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
 import numpy as np
 from training_step import machine
 
-from legonet import SGD, Brick, Conv2d, Linear, MaxPool2d, ReLU, Sequential
-from legonet.special import log_softmax
+from legonet import SGD, Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from legonet.training import backpropagate
 
 Step = Callable[[], float]
 BATCH, LR = 32, 0.01
-
-
-class Flatten(Brick):
-    def forward(self, x):
-        return x.reshape(len(x), -1), x.shape
-
-    def backward(self, dy, shape):
-        return dy.reshape(shape)
-
-
-class CrossEntropyLoss(Brick):
-    def forward(self, y, target):
-        logs = log_softmax(y)
-        return float(-logs[np.arange(len(y)), target].mean()), (logs, target)
-
-    def backward(self, dloss, cache):
-        logs, target = cache
-        dy = np.exp(logs)
-        dy[np.arange(len(dy)), target] -= 1
-        dy *= np.float32(dloss / len(dy))
-        return dy
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
