@@ -4,7 +4,8 @@ import math
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
-from legonet.bricks.patches import Form, Window, from_patches, from_pixels, to_patches, to_pixels
+from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
+from legonet.bricks.window import Window
 
 
 class AvgPool2d(Brick[Form]):

@@ -4,22 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, ones, quiet
-from legonet.brick import Brick
-from legonet.bricks.patches import (
-    Window,
-    check_channels,
-    from_patches,
-    from_pixels,
-    matrices,
-    to_patches,
-    to_pixels,
-)
-from legonet.checks import check_dtype, check_rng
-from legonet.initializers import Initializer, glorot_uniform, initialize, zeros
-from legonet.parameter import Parameter
+from legonet.bricks.convolution import Convolution
+from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
+from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
-class Conv2d(Brick[Array]):
+class Conv2d(Convolution):
     r"""Weighted sums of the patches of an image, with or without a bias.
 
     .. math::
@@ -127,25 +117,20 @@ class Conv2d(Brick[Array]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        inputs, outputs, self.groups = check_channels("Conv2d", in_channels, out_channels, groups)
-        self.window = Window.of("Conv2d", 2, size, stride, padding, dilation)
-        dtype, rng = check_dtype("Conv2d", dtype), check_rng("Conv2d", rng)
-        shape = (inputs // self.groups, *self.window.size, outputs)
-        self.weight = initialize("Conv2d", "weight", weight, rng, shape, dtype)
-        self.bias: Parameter | None = None
-        if bias is not False:
-            self.bias = initialize("Conv2d", "bias", zeros if bias is True else bias, rng, (outputs,), dtype)
+        super().__init__(2, in_channels, out_channels, size, stride, padding, dilation, groups)
+        shape = (self.in_channels // self.groups, *self.window.size, self.out_channels)
+        self._make_parameters(shape, weight, bias, rng, dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = Wᵀ P + b, where P are the patches of x as columns, and x for `backward`."""
         weight = self.weight.value
-        check_array(self, "x", x, ("batch", len(weight) * self.groups, "height", "width"), weight.dtype)
+        check_array(self, "x", x, ("batch", self.in_channels, "height", "width"), weight.dtype)
         self.window.check(self, x.shape)
         y = matrices(weight, self.groups).mT @ to_patches(x, self.window, self.groups)
         if self.bias is not None:
             y += self.bias.value.reshape(self.groups, -1, 1)
-        return from_pixels(y, (len(x), weight.shape[-1], *self.window.places(x.shape))), x
+        return from_pixels(y, (len(x), self.out_channels, *self.window.places(x.shape))), x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
@@ -158,15 +143,8 @@ class Conv2d(Brick[Array]):
     def backward_parameters(self, dy: Array, x: Array) -> None:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients."""
         weight = self.weight
-        check_array(self, "dy", dy, (len(x), weight.value.shape[-1], *self.window.places(x.shape)), x.dtype)
+        check_array(self, "dy", dy, (len(x), self.out_channels, *self.window.places(x.shape)), x.dtype)
         P, dy = to_patches(x, self.window, self.groups), to_pixels(dy, self.groups)
         weight.grad += (P @ dy.mT).swapaxes(0, 1).reshape(weight.grad.shape)
         if self.bias is not None:
             self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()
-
-    def __repr__(self) -> str:
-        weight = self.weight.value
-        options = "" if self.groups == 1 else f", groups={self.groups}"
-        options += "" if self.bias is not None else ", bias=False"
-        options += "" if weight.dtype == np.float64 else f", dtype={weight.dtype}"
-        return f"Conv2d({len(weight) * self.groups}, {weight.shape[-1]}, {self.window.show()}{options})"

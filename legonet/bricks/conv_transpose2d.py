@@ -4,26 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array, brief, check_array, quiet
-from legonet.brick import Brick
-from legonet.bricks.patches import (
-    Sizes,
-    Window,
-    check_channels,
-    check_sizes,
-    from_patches,
-    from_pixels,
-    matrices,
-    show_sizes,
-    to_patches,
-    to_pixels,
-)
-from legonet.checks import check_dtype, check_rng
+from legonet.bricks.convolution import Convolution
+from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
+from legonet.bricks.window import Sizes, check_sizes, show_sizes
 from legonet.errors import OptionError, ShapeError
-from legonet.initializers import Initializer, glorot_uniform, initialize, zeros
-from legonet.parameter import Parameter
+from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
-class ConvTranspose2d(Brick[Array]):
+class ConvTranspose2d(Convolution):
     r"""Each pixel paints a patch, and where patches overlap they add up: the transpose of a convolution.
 
     .. math::
@@ -121,25 +109,19 @@ class ConvTranspose2d(Brick[Array]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        inputs, outputs, self.groups = check_channels("ConvTranspose2d", in_channels, out_channels, groups)
-        self.window = Window.of("ConvTranspose2d", 2, size, stride, padding, dilation)
+        super().__init__(2, in_channels, out_channels, size, stride, padding, dilation, groups)
         self.output_padding = check_sizes("ConvTranspose2d", "output_padding", output_padding, 2)
         if any(more >= s for more, s in zip(self.output_padding, self.window.stride, strict=True)):
             needed = f"output_padding below the stride {show_sizes(self.window.stride)}"
             raise OptionError(f"ConvTranspose2d needs {needed}, but it is {show_sizes(self.output_padding)}")
-        dtype, rng = check_dtype("ConvTranspose2d", dtype), check_rng("ConvTranspose2d", rng)
-        shape = (inputs, *self.window.size, outputs // self.groups)
-        self.weight = initialize("ConvTranspose2d", "weight", weight, rng, shape, dtype)
-        self.bias: Parameter | None = None
-        if bias is not False:
-            initial = zeros if bias is True else bias
-            self.bias = initialize("ConvTranspose2d", "bias", initial, rng, (outputs,), dtype)
+        shape = (self.in_channels, *self.window.size, self.out_channels // self.groups)
+        self._make_parameters(shape, weight, bias, rng, dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y, the sum of the patches W x, plus b; and x for `backward`."""
         weight = self.weight.value
-        check_array(self, "x", x, ("batch", len(weight), "height", "width"), weight.dtype)
+        check_array(self, "x", x, ("batch", self.in_channels, "height", "width"), weight.dtype)
         W = matrices(weight.swapaxes(0, 3), self.groups)
         y = from_patches(W @ to_pixels(x, self.groups), self._shape_of_y(x.shape), self.window)
         return (y if self.bias is None else y + self.bias.value[:, None, None]), x
@@ -163,12 +145,8 @@ class ConvTranspose2d(Brick[Array]):
         if min(shape[2:]) < 1 or min(space) < 1:
             given = f"x of shape {brief(str(shape))} gives {brief(str(space))}"
             raise ShapeError(f"{brief(self, 80)} needs a y of at least 1 x 1 pixel, but {given}")
-        return (shape[0], self.weight.value.shape[3] * self.groups, *space)
+        return (shape[0], self.out_channels, *space)
 
-    def __repr__(self) -> str:
-        weight, window = self.weight.value, self.window.show()
-        options = "" if max(self.output_padding) == 0 else f", output_padding={show_sizes(self.output_padding)}"
-        options += "" if self.groups == 1 else f", groups={self.groups}"
-        options += "" if self.bias is not None else ", bias=False"
-        options += "" if weight.dtype == np.float64 else f", dtype={weight.dtype}"
-        return f"ConvTranspose2d({len(weight)}, {weight.shape[3] * self.groups}, {window}{options})"
+    def _options(self) -> str:
+        more = f", output_padding={show_sizes(self.output_padding)}" if any(self.output_padding) else ""
+        return self.window.show() + more
