@@ -291,9 +291,9 @@ import resource
 import numpy as np
 from legonet import Conv2d, MaxPool2d, ReLU, Sequential
 
-first, second = Conv2d(1, 16, 3, padding=1, dtype="f4"), Conv2d(16, 32, 3, padding=1, dtype="f4")
+first, second = (Conv2d(*channels, 3, padding=1, dtype="f4") for channels in ((1, 16), (16, 32)))
 net = Sequential(first, ReLU(), MaxPool2d(2), second, ReLU(), MaxPool2d(2))
-x = np.zeros((32, 1, 28, 28), "f4")
+x = np.zeros((64, 1, 28, 28), "f4")
 for number in range(20):
     if number == 10:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -306,4 +306,4 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about the GNU C library")
 def test_freed_memory_is_used_again_and_not_fetched_page_by_page():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)  # noqa: S603
-    assert float(done.stdout) < 500  # it is below 100; thousands otherwise
+    assert float(done.stdout) < 50  # faults in a step: 1, or else some 200 here, and 2,000 in the benchmark
