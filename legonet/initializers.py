@@ -2,7 +2,8 @@
 
 Write your own as such a function. Set an option of one of these with `functools.partial`, as in
 ``Linear(2, 3, weight=partial(normal, std=0.1))``. For a weight of shape (in, out), fan_in = in is the number of
-inputs of an output, and fan_out = out the number of outputs of an input.
+inputs of an output, and fan_out = out the number of outputs of an input. For the weight of a convolution, of shape
+(in, height, width, out), both are multiplied by the size of the window, height * width.
 """
 
 import math
@@ -90,13 +91,16 @@ def lecun_normal(rng: np.random.Generator, shape: Shape) -> Array:
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape, *, gain: float = 1.0) -> Array:
-    """Draw a matrix with orthogonal rows or columns, whichever are fewer, of norm `gain` (Saxe et al., 2014)."""
-    rows, columns = _fans(shape)
+    """Draw a matrix with orthogonal rows or columns, whichever are fewer, of norm `gain` (Saxe et al., 2014).
+
+    For more than two axes, it is the matrix of shape (product of all but the last, last).
+    """
+    rows, columns = _fans(shape)[0], shape[-1]
     tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q = q * np.copysign(1.0, np.diagonal(r))  # the signs make the draw uniform (Mezzadri, 2007)
     matrix: Array = check_number("orthogonal", "gain", gain) * (q if rows >= columns else q.T)
-    return matrix
+    return matrix.reshape(shape)
 
 
 def initialize(
@@ -162,9 +166,10 @@ def initialize(
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
-    if len(shape) != 2:
-        raise ShapeError(f"the initializer needs a shape of (fan_in, fan_out), but the shape is {shape}")
-    return shape
+    if len(shape) < 2:
+        raise ShapeError(f"the initializer needs a shape of (in, ..., out), but the shape is {shape}")
+    field = math.prod(shape[1:-1])
+    return shape[0] * field, shape[-1] * field
 
 
 def _uniform_of_variance(rng: np.random.Generator, shape: Shape, variance: float) -> Array:

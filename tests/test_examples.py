@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))  # as Python does for a script
 
 common = importlib.import_module("_common")
+digits = importlib.import_module("digits")
 exploding_gradient = importlib.import_module("exploding_gradient")
 parity = importlib.import_module("parity")
 xor = importlib.import_module("xor")
@@ -432,12 +433,84 @@ def test_a_parity_picture_that_cannot_be_written_does_not_lose_the_table(tmp_pat
     assert printed.err.splitlines()[-1].startswith("parity.py: error: cannot write the picture: ")
 
 
+# --- digits.py ---
+
+
+def table_of_digits(printed):
+    """Return the table that digits.py prints: by network its parameters, steps, accuracy, seconds."""
+    lines = printed.splitlines()
+    assert lines[0].split() == ["network", "parameters", "steps", "accuracy", "seconds"]
+    rows = [line.replace(",", "").split() for line in lines[1:3]]
+    return {name: [float(number) for number in numbers] for name, *numbers in rows}
+
+
+def test_both_networks_read_digits_that_they_have_never_seen_and_are_drawn(tmp_path):
+    done = run("digits.py", "--epochs", "12", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = table_of_digits(done.stdout)
+    assert {name: row[:2] for name, row in table.items()} == {"MLP": [9610, 516], "CNN": [6090, 516]}
+    assert min(row[2] for row in table.values()) >= 0.97
+    assert size_of_png(tmp_path / "output" / "digits.png") == (1200, 405)
+    assert f"Picture: {Path('output', 'digits.png')}" in done.stdout
+    assert all(
+        re.fullmatch(r"(MLP|CNN): step +\d+ of 516, loss .*, accuracy .*", line) for line in done.stderr.splitlines()
+    )
+
+
+def test_a_quarter_of_each_digit_is_never_learned_from():
+    learned, unseen = digits.load()
+    assert (learned.images.shape, unseen.images.shape) == ((1347, 1, 8, 8), (450, 1, 8, 8))
+    assert learned.images.dtype == np.float32
+    assert (learned.images.min(), learned.images.max()) == (0, 1)
+    shares = np.bincount(unseen.classes) / (np.bincount(unseen.classes) + np.bincount(learned.classes))
+    assert np.abs(shares - 0.25).max() < 0.005
+    both = np.concatenate([learned.images, unseen.images]).reshape(1797, 64)
+    assert len(np.unique(both, axis=0)) == 1797
+
+
+def test_without_scikit_learn_one_line_says_what_to_install(tmp_path):
+    done = run("digits.py", cwd=tmp_path, without=["sklearn"])
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line == 'digits.py: error: the digits come with scikit-learn: pip install "legonet[examples]"'
+
+
+def test_digits_that_blow_up_end_early_and_say_so(tmp_path, capsys):
+    with np.errstate(all="ignore"):
+        assert digits.main(["--lr", "1e38", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "MLP: the loss is no longer a number; try a smaller --lr" in printed.err
+    assert "CNN: the loss is no longer a number; try a smaller --lr" in printed.err
+    assert size_of_png(tmp_path / "digits.png") == (1200, 405)
+
+
+def test_ctrl_c_while_learning_digits_shows_what_there_was(monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(digits, "backpropagate", interrupted)
+    assert digits.main(["--no-pictures"]) == 130
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split()[:3] == ["MLP", "9,610", "0"]
+    assert printed.err == "Stopped early: this is what there was.\n"
+
+
 # --- All ---
 
 
-@pytest.mark.parametrize("script", ["xor.py", "exploding_gradient.py", "parity.py"])
-def test_without_matplotlib_all_but_the_pictures_is_done(script, tmp_path):
-    done = run(script, "--steps", "20", cwd=tmp_path, without=["matplotlib", "tqdm"])
+SHORT = [
+    ("xor.py", "--steps"),
+    ("exploding_gradient.py", "--steps"),
+    ("parity.py", "--steps"),
+    ("digits.py", "--epochs"),
+]
+"""The examples, and the option that makes them short."""
+
+
+@pytest.mark.parametrize(("script", "length"), SHORT)
+def test_without_matplotlib_all_but_the_pictures_is_done(script, length, tmp_path):
+    done = run(script, length, "2", cwd=tmp_path, without=["matplotlib", "tqdm"])
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
     assert done.stderr.splitlines()[0] == "There will be no pictures: they need matplotlib, pip install matplotlib"
@@ -445,10 +518,11 @@ def test_without_matplotlib_all_but_the_pictures_is_done(script, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", [xor, exploding_gradient, parity])
-def test_no_pictures_writes_nothing(module, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("script", "length"), SHORT)
+def test_no_pictures_writes_nothing(script, length, tmp_path, monkeypatch, capsys):
+    module = importlib.import_module(script.removesuffix(".py"))
     monkeypatch.chdir(tmp_path)
-    assert module.main(["--steps", "5", "--no-pictures"]) == 0
+    assert module.main([length, "2", "--no-pictures"]) == 0
     assert "accuracy" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
@@ -482,6 +556,11 @@ BAD_OPTIONS = [
     (parity, "--lr nan", "--lr: needs a finite number > 0, but got 'nan'"),
     (parity, "--seed -1", "--seed: needs a whole number >= 0, but got '-1'"),
     (parity, "--output occupied", "--output: cannot write to 'occupied': "),
+    (digits, "--epochs 0", "--epochs: needs a whole number >= 1, but got '0'"),
+    (digits, "--lr 0", "--lr: needs a finite number > 0, but got '0'"),
+    (digits, "--batch-size 1001", "--batch-size: needs a whole number from 1 to 1,000, but got '1001'"),
+    (digits, "--seed x", "--seed: needs a whole number >= 0, but got 'x'"),
+    (digits, "--output occupied", "--output: cannot write to 'occupied': "),
 ]
 
 
@@ -524,6 +603,7 @@ DEFAULTS = {
     },
     "exploding_gradient.py": {"--steps": "120000", "--output": "output"},
     "parity.py": {"--hidden": "8", "--steps": "3000", "--lr": "0.1", "--seed": "0", "--output": "output"},
+    "digits.py": {"--epochs": "30", "--lr": "0.003", "--batch-size": "32", "--seed": "0", "--output": "output"},
 }
 
 

@@ -128,10 +128,24 @@ def test_the_plain_ones_take_any_shape(initializer, shape):
 
 
 @pytest.mark.parametrize("initializer", FOR_MATRICES, ids=name)
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4)], ids=str)
-def test_the_others_need_a_matrix(initializer, shape):
-    with pytest.raises(ShapeError, match=r"needs a shape of \(fan_in, fan_out\), but the shape is"):
+@pytest.mark.parametrize("shape", [(), (3,)], ids=str)
+def test_the_others_need_two_axes_or_more(initializer, shape):
+    with pytest.raises(ShapeError, match=r"needs a shape of \(in, \.\.\., out\), but the shape is"):
         draw(initializer, shape)
+
+
+@pytest.mark.parametrize(("initializer", "variance"), VARIANCES.items(), ids=map(name, VARIANCES))
+def test_the_axes_in_the_middle_multiply_both_fans(initializer, variance):
+    drawn = draw(initializer, (40, 2, 5, 60))
+    assert drawn.shape == (40, 2, 5, 60)
+    assert drawn.var() == pytest.approx(variance, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 2, 3, 20), (2, 0, 3), (3, 1, 1, 3)], ids=str)
+def test_orthogonal_takes_all_axes_but_the_last_as_rows(shape):
+    matrix = draw(orthogonal, shape).reshape(int(np.prod(shape[:-1])), shape[-1])
+    small = matrix.T @ matrix if len(matrix) >= shape[-1] else matrix @ matrix.T
+    assert_close([small], [np.eye(len(small))])
 
 
 @pytest.mark.parametrize("initializer", [*FOR_MATRICES, *FOR_ALL_SHAPES], ids=name)

@@ -1,12 +1,17 @@
 """Layers: one brick, one file, both passes on one screen."""
 
+from .avg_pool2d import AvgPool2d
 from .batch_norm import BatchNorm
+from .conv1d import Conv1d
+from .conv2d import Conv2d
+from .conv_transpose2d import ConvTranspose2d
 from .dropout import Dropout
 from .elu import ELU
 from .embedding import Embedding
 from .flatten import Flatten
 from .gaussian_noise import GaussianNoise
 from .gelu import GELU
+from .global_avg_pool2d import GlobalAvgPool2d
 from .gru import GRU
 from .last_step import LastStep
 from .layer_norm import LayerNorm
@@ -14,6 +19,7 @@ from .leaky_relu import LeakyReLU
 from .linear import Linear
 from .log_softmax import LogSoftmax
 from .lstm import LSTM
+from .max_pool2d import MaxPool2d
 from .prelu import PReLU
 from .relu import ReLU
 from .reshape import Reshape
@@ -33,16 +39,22 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AvgPool2d",
     "BatchNorm",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "Flatten",
     "GaussianNoise",
+    "GlobalAvgPool2d",
     "LastStep",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool2d",
     "PReLU",
     "RMSNorm",
     "ReLU",

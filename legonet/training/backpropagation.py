@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy.typing as npt
+
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
@@ -31,7 +33,12 @@ class Backpropagated(NamedTuple):
 
 
 def backpropagate(
-    net: Brick[Any], loss: Brick[Any], x: Array, target: Array, *, regularizers: Iterable[Brick[Any]] = ()
+    net: Brick[Any],
+    loss: Brick[Any],
+    x: npt.NDArray[Any],
+    target: npt.NDArray[Any],
+    *,
+    regularizers: Iterable[Brick[Any]] = (),
 ) -> Backpropagated:
     """Add the gradients of loss + penalties to the parameters of a network.
 

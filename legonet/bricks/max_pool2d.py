@@ -1,0 +1,94 @@
+"""Max-pooling of images, y = the largest pixel of each patch."""
+
+import numpy as np
+
+from legonet.arrays import Array, check_array, quiet
+from legonet.brick import Brick
+from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
+from legonet.bricks.window import Window
+
+
+class MaxPool2d(Brick[tuple[Array, Form]]):
+    r"""The largest pixel of each patch, channel by channel.
+
+    .. math::
+
+        \text{forward} \quad& y_{ncij} = \max_{uv} \, x_{n,\,c,\,is+u-p,\,js+v-p} \\
+        \text{backward} \quad& \frac{\partial L}{\partial x_{nchw}} =
+        \sum_{ij} \frac{\partial L}{\partial y_{ncij}} \, [x_{nchw} \text{ is the largest pixel of patch } ij]
+
+    with the stride s and the padding p. x has shape (batch, channels, height, width), y has shape
+    (batch, channels, places down, places across), where an axis of n pixels has ⌊(n + 2p − size) / s⌋ + 1 places.
+
+    Parameters
+    ----------
+    size : int or pair of int
+        How many pixels the window sees along each axis.
+    stride : int or pair of int, optional
+        How far the window moves from one place to the next; by default its size, so that no pixel is seen twice.
+    padding : int or pair of int, optional
+        How many pixels of -infinity to put before and after x along each axis; half the size at most.
+
+    Raises
+    ------
+    OptionError
+        If an option is no whole number or too small, or if the padding is too large.
+    ShapeError, DtypeError
+        If x is no floating-point array of four axes, or smaller, with its padding, than the window, or if dy is not of
+        the shape and dtype of y.
+
+    Notes
+    -----
+    Where several pixels of a patch are the largest one, the first of them, row by row, gets the gradient. Pixels at the
+    end that the last full stride does not reach are not seen, and their gradient is 0.
+
+    References
+    ----------
+    Scherer, Müller and Behnke, "Evaluation of pooling operations in convolutional architectures for object
+    recognition", ICANN 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import MaxPool2d
+    >>> pool = MaxPool2d(2)
+    >>> y, cache = pool.forward(np.array([[[[1.0, 4.0, 7.0, 7.0], [2.0, 3.0, 0.0, 7.0]]]]))
+    >>> y
+    array([[[[4., 7.]]]])
+    >>> pool.backward(np.array([[[[5.0, 6.0]]]]), cache)
+    array([[[[0., 5., 6., 0.],
+             [0., 0., 0., 0.]]]])
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        *,
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        self.window = Window.of_pooling("MaxPool2d", size, stride, padding)
+
+    @quiet
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, Form]]:
+        """Return y, the largest pixel of each patch; and for `backward` which pixel that is, and the form of x."""
+        check_array(self, "x", x, ("batch", "channels", "height", "width"))
+        self.window.check(self, x.shape)
+        P = to_patches(x, self.window, groups=x.shape[1], fill=-np.inf)  # (channels, cells, places)
+        y = P.max(axis=1)
+        chosen = np.equal(P, y[:, None])
+        free = np.ones(y.shape, np.bool_)
+        for hits in chosen.swapaxes(0, 1):  # of equally large pixels, only the first
+            hits &= free
+            free ^= hits
+        return from_pixels(y, (*x.shape[:2], *self.window.places(x.shape))), (chosen, (x.shape, x.dtype))
+
+    @quiet
+    def backward(self, dy: Array, cache: tuple[Array, Form]) -> Array:
+        """Return dL/dx: dy where a pixel was the largest one of a patch, else 0."""
+        chosen, (shape, dtype) = cache
+        check_array(self, "dy", dy, (*shape[:2], *self.window.places(shape)), dtype)
+        return from_patches(chosen * to_pixels(dy, groups=shape[1]), shape, self.window)
+
+    def __repr__(self) -> str:
+        return f"MaxPool2d({self.window.show(self.window.size)})"
