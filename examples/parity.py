@@ -152,7 +152,10 @@ def table(runs: Sequence[Run], seed: int) -> str:
     for name, net, moments, seconds, _ in runs:
         step, loss, right = moments[-1]
         size = sum(parameter.value.size for parameter in net.parameters())
-        longer = f"{np.mean(by_length(net, range(LONGEST + 1, LONGER + 1), seed)):.3f}" if name == "LSTM" else "-"
+        longer = "-"
+        if isinstance(net, Reader):
+            bits, target = draw_strings(np.random.default_rng(seed), 1000, LONGEST + 1, LONGER)
+            longer = f"{share_right(net(bits), target):.3f}"
         lines.append(f"{name:12}  {size:10,}  {step:6,}  {loss:6.4f}  {right:8.3f}  {longer:>6}  {seconds:7.1f}")
     return "\n".join(lines)
 

@@ -105,7 +105,7 @@ class Embedding(Brick[Indices]):
         order = np.argsort(x, axis=None, kind="stable")
         words = x.reshape(-1)[order]
         starts = np.flatnonzero(np.diff(words, prepend=-1))
-        # Sums of sorted rows: up to six times as fast as np.add.at, and as exact.
+        # Sums of sorted rows: up to five times as fast as np.add.at.
         self.weight.grad[words[starts]] += np.add.reduceat(rows(dy)[order], starts)
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, brief, check_array
+from legonet.arrays import Array, brief, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.recurrence import Mask
 from legonet.errors import OptionError, ShapeError
@@ -94,6 +94,7 @@ class Bidirectional(Brick[Cache]):
         y = self._join(x, f, g)
         return y, (f_cache, g_cache, y.shape, y.dtype, f.shape[-1])
 
+    @quiet
     def backward(self, dy: Array, cache: Cache) -> Array:
         """Add the gradients of all parameters and return dL/dx = df ∂f/∂x + R (R dg ∂g/∂(R x))."""
         f_cache, g_cache, df, dg = self._cut(dy, cache)

@@ -3,9 +3,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import SGD, DtypeError, Embedding, RangeError, ShapeError
+from legonet import (
+    GRU,
+    SGD,
+    DtypeError,
+    Embedding,
+    Linear,
+    MSELoss,
+    RangeError,
+    Sequential,
+    ShapeError,
+    SinusoidalPositions,
+)
 from legonet.initializers import zeros
-from legonet.testing import Integers, brick_test
+from legonet.testing import Integers, brick_test, check_brick
+from legonet.training import backpropagate
 from strategies import LAYOUTS, fingerprint, mostly_some, normal, seeds
 
 W = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
@@ -130,6 +142,19 @@ def test_only_the_rows_that_are_used_learn():
     embedding.backward(np.ones_like(y), cache)
     sgd.step()
     assert embedding.weight.value.tolist() == [[0.0, 0.0], [-2.0, -2.0], [0.0, 0.0], [-1.0, -1.0]]
+
+
+def test_a_network_from_words_to_numbers_is_right_and_learns():
+    rng = np.random.default_rng(0)
+    net = Sequential(Embedding(5, 3, rng=rng), SinusoidalPositions(), GRU(3, 8, rng=rng), Linear(8, 1, rng=rng))
+    x = rng.integers(0, 5, (16, 6))
+    check_brick(net, x[:2, :3])
+    target = np.cumsum(x == 3, axis=1)[:, :, np.newaxis].astype(float)  # how many threes there have been
+    sgd = SGD(net.parameters(), lr=0.02, momentum=0.9)
+    for _ in range(400):
+        loss = backpropagate(net, MSELoss(), x, target).loss
+        sgd.step()
+    assert loss < 0.05
 
 
 def test_by_default_the_rows_are_normal_with_the_standard_deviation_one_tenth():
