@@ -1,4 +1,4 @@
-"""Optimizers, schedules, clipping and averages against PyTorch. Needs the extra ``oracle``; run ``pytest tests/oracle``."""
+"""Optimizers, schedules, clipping and averages against PyTorch; needs the extra ``oracle``: ``pytest tests/oracle``."""
 
 import numpy as np
 import pytest
