@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from legonet.arrays import Array, quiet
+from legonet.arrays import Array, check_array, quiet
 from legonet.checks import check_number, check_parameters
 from legonet.errors import OptionError
 from legonet.parameter import Parameter
@@ -42,6 +42,8 @@ class MovingAverage:
     OptionError
         If the decay is no such number, the parameters are not a list of parameters, each once, or an update is made
         while the averages are in place.
+    ShapeError, DtypeError
+        If a parameter's value was replaced by an array of another shape or no array of floating-point numbers.
 
     Notes
     -----
@@ -88,6 +90,7 @@ class MovingAverage:
         """Take the parameters as they are now into the averages: a ← a + (1 - β) / (1 - βᵗ) (θ - a)."""
         if self._in_place:
             raise OptionError("MovingAverage.update needs the parameters, but the averages are in their place")
+        self._check()
         self.updates += 1
         weight = (1 - self.decay) / (1 - self.decay**self.updates if self.correction else 1.0)
         for average, parameter in zip(self.values, self._parameters, strict=True):
@@ -102,6 +105,7 @@ class MovingAverage:
 
         The numbers are written into the arrays, so views of them see the averages too.
         """
+        self._check()
         numbers = [parameter.value.copy() for parameter in self._parameters]
         self._in_place += 1
         try:
@@ -110,6 +114,10 @@ class MovingAverage:
         finally:
             _write(numbers, self._parameters)
             self._in_place -= 1
+
+    def _check(self) -> None:
+        for average, parameter in zip(self.values, self._parameters, strict=True):
+            check_array(parameter, "value", parameter.value, average.shape)
 
     def __repr__(self) -> str:
         options = f"decay={self.decay:g}, correction={self.correction}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from legonet.arrays import Array, quiet
+from legonet.arrays import Array, check_array, quiet
 from legonet.checks import check_number, check_parameters
 from legonet.parameter import Parameter
 
@@ -26,7 +26,9 @@ def clip_values(parameters: Iterable[Parameter], limit: float) -> None:
     Raises
     ------
     OptionError
-        If the parameters are not a list of parameters, or the limit is no such number.
+        If the parameters are not a list of parameters, each once, or the limit is no such number.
+    DtypeError
+        If a gradient was replaced by what is no array of floating-point numbers.
 
     Examples
     --------
@@ -40,8 +42,8 @@ def clip_values(parameters: Iterable[Parameter], limit: float) -> None:
     array([ 0.5, -1. ,  1. ])
     """
     limit = check_number("clip_values", "limit", limit, above=0)
-    for parameter in check_parameters("clip_values", parameters):
-        np.clip(parameter.grad, -limit, limit, out=parameter.grad)
+    for gradient in _gradients("clip_values", parameters):
+        np.clip(gradient, -limit, limit, out=gradient)
 
 
 @quiet
@@ -68,7 +70,9 @@ def clip_norm(parameters: Iterable[Parameter], limit: float) -> float:
     Raises
     ------
     OptionError
-        If the parameters are not a list of parameters, or the limit is no such number.
+        If the parameters are not a list of parameters, each once, or the limit is no such number.
+    DtypeError
+        If a gradient was replaced by what is no array of floating-point numbers.
 
     Notes
     -----
@@ -93,13 +97,20 @@ def clip_norm(parameters: Iterable[Parameter], limit: float) -> float:
     array([ 0.6, -0.8])
     """
     limit = check_number("clip_norm", "limit", limit, above=0)
-    gradients = [parameter.grad for parameter in check_parameters("clip_norm", parameters)]
+    gradients = _gradients("clip_norm", parameters)
     norm = _norm(gradients)
     if limit < norm < math.inf:
         factor = np.float64(limit / norm)  # no Python float: a small one would lose its digits in float16
         for gradient in gradients:
             np.multiply(gradient, factor, out=gradient, casting="same_kind")
     return norm
+
+
+def _gradients(who: str, parameters: Iterable[Parameter]) -> list[Array]:
+    found = check_parameters(who, parameters)
+    for parameter in found:
+        check_array(parameter, "grad", parameter.grad, (...,))
+    return [parameter.grad for parameter in found]
 
 
 def _norm(gradients: list[Array]) -> float:

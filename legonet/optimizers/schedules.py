@@ -34,6 +34,8 @@ class Schedule(ABC):
     [0.0, 0.455, 0.833, 0.5, 0.25]
     """
 
+    __array_ufunc__ = None  # so that a NumPy number times a schedule is a schedule, too
+
     @abstractmethod
     def factor(self, step: float) -> float:
         """Return what the learning rate is multiplied by in a step that is a finite number of at least 0.

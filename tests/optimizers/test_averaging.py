@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import SGD, Linear, OptionError, Parameter
+from legonet import SGD, DtypeError, Linear, OptionError, Parameter, ShapeError
 from legonet.optimizers import MovingAverage
 from strategies import assert_close, fingerprint, normal
 
@@ -143,6 +143,21 @@ def test_a_copy_goes_on_alone(duplicate):
     average.update()
     assert copied.values[0].tolist() != average.values[0].tolist()
     assert copied.updates == 3
+
+
+@pytest.mark.parametrize("bad", [np.zeros(2), np.array(1.0), [1.0], np.zeros(1, int)], ids=repr)
+def test_a_value_that_was_replaced_must_fit(bad):
+    weight, average = follow([1.0])
+    weight.value = bad
+    with pytest.raises((ShapeError, DtypeError), match=r"Parameter.* needs value "):
+        average.update()
+    with pytest.raises((ShapeError, DtypeError), match=r"Parameter.* needs value "), average.applied():
+        pass
+    assert average.updates == 1
+    weight.value = np.array([3.0])
+    average.update()
+    with average.applied():
+        assert 1.0 < weight.value[0] < 3.0
 
 
 def test_parameters_without_axes_or_numbers_are_taken():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import SGD, OptionError, Parameter
+from legonet import SGD, DtypeError, OptionError, Parameter
 from legonet.optimizers import clip_norm, clip_values
 from strategies import assert_close, fingerprint, float_dtypes, normal, seeds
 
@@ -141,4 +141,14 @@ def test_a_bad_limit_is_refused(clip, limit):
     parameters = with_gradients([3.0])
     with pytest.raises(OptionError, match=f"{clip.__name__} needs limit as a finite number > 0, but limit is "):
         clip(parameters, limit)
+    assert parameters[0].grad.tolist() == [3.0]
+
+
+@pytest.mark.parametrize("clip", [clip_values, clip_norm])
+@pytest.mark.parametrize("bad", [[3.0], None, np.zeros(1, int)], ids=repr)
+def test_a_gradient_that_is_no_array_is_refused_and_no_other_touched(clip, bad):
+    parameters = with_gradients([3.0], [4.0])
+    parameters[1].grad = bad
+    with pytest.raises(DtypeError, match=r"Parameter.* needs grad "):
+        clip(parameters, 1.0)
     assert parameters[0].grad.tolist() == [3.0]

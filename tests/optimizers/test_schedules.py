@@ -75,6 +75,7 @@ def test_it_prints_as_it_is_written_and_can_be_copied(schedule):
         (OneCycle(1), {0: 1}),
         (WarmUp(2) * LinearDecay(4), {0: 0, 1: 0.375, 2: 0.5, 4: 0}),
         (2 * LinearDecay(4) * 3, {0: 6, 1: 4.5}),
+        (np.float64(2) * LinearDecay(4) * np.float32(3), {0: 6, 1: 4.5}),
         (WarmUp(4).then(LinearDecay(2), at=2), {0: 0, 1: 0.25, 1.5: 0.375, 2: 1, 3: 0.5, 4: 0}),
         (Constant(3).then(Constant(2), at=0).then(Constant(1), at=5), {0: 2, 4: 2, 5: 1}),
         (Constant(3).then(LinearDecay(4).then(Constant(9), at=2), at=2), {1: 3, 2: 1, 3: 0.75, 4: 9}),
