@@ -1,5 +1,6 @@
 """Adam, θ ← θ - α m / (√v + ε): means of the gradient and of its square, of the recent steps."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ class Adam(Optimizer):
     beta1, beta2 : float, optional
         How much of the means β₁ of the gradient and β₂ of its square is kept in a step, at least 0 and below 1.
     eps : float, optional
-        ε, at least 1e-30: what keeps the step small where the gradient is nearly zero.
+        ε, at least 1e-20: what keeps the step small where the gradient is nearly zero.
     weight_decay : float, optional
         Adds ``weight_decay`` times θ to the gradient. Mostly `AdamW`, which does not divide it by √v, does better.
     groups : sequence of Group, optional
@@ -54,8 +55,10 @@ class Adam(Optimizer):
     Notes
     -----
     The formulas are the paper's algorithm 1 and those of PyTorch's ``Adam``: ε is added to the root of the corrected
-    v, not put under the root nor added before the correction. With v = 0 there is no gradient, and no step. The
-    corrections 1 - βᵗ are computed in Python floats also for float32 parameters.
+    v, not put under the root nor added before the correction. With v = 0 there is no gradient, and no step. It is at
+    least 1e-20, so that a gradient whose square vanishes in float32 makes a small step and not a huge one. The
+    corrections 1 - βᵗ are computed in Python floats also for float32 parameters, and drawn together as the end of the
+    paper's section 2 has it.
 
     A finite gradient too large to be squared (above 6e153 in float64, 9e18 in float32) counts as one that just can
     be; PyTorch's v becomes infinite there, and the parameter stands still from then on.
@@ -90,11 +93,11 @@ class Adam(Optimizer):
         who = type(self).__name__
         self.beta1 = check_number(who, "beta1", beta1, at_least=0, below=1)
         self.beta2 = check_number(who, "beta2", beta2, at_least=0, below=1)
-        self.eps = check_number(who, "eps", eps, at_least=1e-30)
+        self.eps = check_number(who, "eps", eps, at_least=1e-20)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=2)
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
-        """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ)."""
+        """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), the corrections drawn together."""
         m, v = slots
         if weight_decay:
             g = g + weight_decay * theta
@@ -103,8 +106,8 @@ class Adam(Optimizer):
         m += (1 - self.beta1) * g
         v *= self.beta2
         v += (1 - self.beta2) * (g * g)
-        v_hat = v / (1 - self.beta2**self.steps)
-        theta -= lr / (1 - self.beta1**self.steps) * m / (np.sqrt(v_hat) + self.eps)
+        root = math.sqrt(1 - self.beta2**self.steps)
+        theta -= lr * root / (1 - self.beta1**self.steps) * m / (np.sqrt(v) + root * self.eps)
 
     def __repr__(self) -> str:
         options = f"beta1={self.beta1:g}, beta2={self.beta2:g}, eps={self.eps:g}, weight_decay={self.weight_decay:g}"

@@ -30,7 +30,7 @@ class AdamW(Adam):
     beta1, beta2 : float, optional
         How much of the means β₁ of the gradient and β₂ of its square is kept in a step, at least 0 and below 1.
     eps : float, optional
-        ε, at least 1e-30: what keeps the step small where the gradient is nearly zero.
+        ε, at least 1e-20: what keeps the step small where the gradient is nearly zero.
     weight_decay : float, optional
         By this times α, each step shrinks θ. Biases are usually left out, by ``Group("*bias", weight_decay=0.0)``.
     groups : sequence of Group, optional

@@ -32,7 +32,7 @@ class RMSProp(Optimizer):
     rho : float, optional
         ρ, how much of the mean square is kept in a step, at least 0 and below 1.
     eps : float, optional
-        ε, at least 1e-30: what keeps the step small where the gradient is nearly zero.
+        ε, at least 1e-20: what keeps the step small where the gradient is nearly zero.
     momentum : float, optional
         μ, at least 0 and below 1.
     weight_decay : float, optional
@@ -87,7 +87,7 @@ class RMSProp(Optimizer):
         groups: Sequence[Group] = (),
     ) -> None:
         self.rho = check_number("RMSProp", "rho", rho, at_least=0, below=1)
-        self.eps = check_number("RMSProp", "eps", eps, at_least=1e-30)
+        self.eps = check_number("RMSProp", "eps", eps, at_least=1e-20)
         self.momentum = check_number("RMSProp", "momentum", momentum, at_least=0, below=1)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=2 if momentum else 1)
 
