@@ -198,10 +198,10 @@ def _silu_slope(x: Array) -> Array:
 
 
 def gelu(x: Array) -> Array:
-    """Return x Φ(x) of each entry, Φ the normal distribution function, within 2.1 ULP for every finite number.
+    """Return x Φ(x) of each entry, Φ the normal distribution function, within 2 ULP for every finite number.
 
     With a = abs(x) it is max(x, 0) - a Φ(-a). The product a Φ(-a) is computed as a/2 - a² p(a²) up to 0.66, as a
-    polynomial in a up to 2, and beyond as e^(-a²/2) q((a - c) / (a + 3)), which is right down to the smallest numbers.
+    polynomial in a up to 2, and beyond as e^(-a²/2) q((a - c) / (a + 2)), which is right down to the smallest numbers.
     The exponent is split, as Cody does, into a part that is exact and a small rest.
 
     Float16 and float32 are computed in float64.
@@ -299,7 +299,7 @@ def _gelu_bend(a: Array) -> Array:
 def _gelu_tail(a: Array) -> Array:
     a = np.minimum(a, 40.0)  # beyond, e^(-a²/2) is 0
     exponent, rest = _gaussian(a)
-    c, q = _TAIL[0], _beyond_constant(_TAIL, (a - 3.9375) / (a + 3.0))
+    c, q = _TAIL[0], _beyond_constant(_TAIL, (a - 5.96875) / (a + 2.0))
     y: Array = np.exp(exponent) * (c + (q + (c + q) * rest))
     return y
 
@@ -355,7 +355,7 @@ _E_TO_SILU_ROOT = 0.2784645427610738
 _GELU_ROOT, _GELU_ROOT_REST = 0.7517915246935645, -1.4956759177009883e-17
 
 # The coefficients of `gelu` and `gelu_slope`, from that of the constant on. Their variables are 0 where a is 1.45625,
-# 3.9375 and 4.6875, since there the constant is a float64 to two digits more than its last one.
+# 5.96875 and 4.6875, since there the constant is a float64 to two digits more than its last one.
 _NEAR = [
     *(0.3989422804014327, -0.06649038006690527, 0.009973557010025664, -0.001187328215240846),
     *(0.00011543468478179468, -9.444637405373903e-06, 6.65895545805533e-07, -4.105769079094819e-08),
@@ -369,11 +369,12 @@ _BEND = [
     *(2.2005310121589697e-08, 1.637515734791279e-09, -1.0681317028641098e-09),
 ]
 _TAIL = [
-    *(0.3770554028057066, 0.06646486975641575, -0.07913591834371614, 0.04894061024751498),
-    *(-0.016204246897683638, 0.000679360617542354, 0.0015302883272654592, -0.00025672463980053374),
-    *(-0.00019021385303524395, 3.4495388881663654e-05, 3.203223579622249e-05, -2.1038202595509005e-06),
-    *(-5.992489211067665e-06, -7.91344387798638e-07, 9.580933300010564e-07, 4.767257481446716e-07),
-    *(-6.810084676406986e-08, -2.3921565414340644e-07, 8.857709164419202e-08, -3.6674653727762715e-09),
+    *(0.3885757703405117, 0.02571191150880307, -0.021097650691644966, 0.006316693949391229),
+    *(-0.00027592860723565146, -0.0003510783609021768, 3.774173502525062e-05, 3.0143713387242914e-05),
+    *(-2.1752193637978754e-06, -3.415875662713984e-06, -1.7780443353016047e-07, 4.0048873552208456e-07),
+    *(1.0032214718287503e-07, -3.49222023782483e-08, -2.359148060461216e-08, -8.635570085269834e-10),
+    *(3.5370680687735562e-09, 1.1751635684996992e-09, -1.8731508090326045e-10, -2.0629795268891911e-10),
+    *(-3.949492722911625e-11,),
 ]
 _SLOPE = [
     *(0.45439631407233466, -0.08684234726820805, 0.04591342542529755, -0.019668759817263907),

@@ -29,7 +29,7 @@ def at_fraction(t, center, pole):
 
 
 def far(t):
-    a = at_fraction(t, 3.9375, 3)
+    a = at_fraction(t, 5.96875, 2)
     return mpmath.exp(a * a / 2) * a * tail(a)
 
 
@@ -49,7 +49,7 @@ def slope(t):
 FITS = {
     "_NEAR": (near, lambda a: a * a, 1e-40, 0.66),
     "_BEND": (bend, lambda a: a - 1.45625, 0.66, 2),
-    "_TAIL": (far, lambda a: (a - 3.9375) / (a + 3), 2, 40),
+    "_TAIL": (far, lambda a: (a - 5.96875) / (a + 2), 2, 40),
     "_SLOPE": (slope, lambda a: (a - 4.6875) / (a + 4), 0, 40),
 }
 """For each table: the function, its variable as a function of a, and the range of a."""
