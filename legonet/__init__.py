@@ -5,7 +5,7 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import ELU, LeakyReLU, Linear, MultiHeadAttention, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
@@ -27,6 +27,7 @@ __all__ = [
     "LegonetError",
     "Linear",
     "MSELoss",
+    "MultiHeadAttention",
     "OptionError",
     "Parameter",
     "RangeError",
