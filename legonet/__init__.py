@@ -5,7 +5,25 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, MultiHeadAttention, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import (
+    ELU,
+    BatchNorm,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    LastStep,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    MultiHeadAttention,
+    ReLU,
+    Reshape,
+    RMSNorm,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    Transpose,
+)
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
 from .losses import MSELoss
@@ -19,10 +37,16 @@ __all__ = [
     "ELU",
     "SGD",
     "Array",
+    "BatchNorm",
     "Brick",
+    "Dropout",
     "DtypeError",
+    "Flatten",
+    "GaussianNoise",
     "GradientError",
     "L2Regularizer",
+    "LastStep",
+    "LayerNorm",
     "LeakyReLU",
     "LegonetError",
     "Linear",
@@ -30,13 +54,16 @@ __all__ = [
     "MultiHeadAttention",
     "OptionError",
     "Parameter",
+    "RMSNorm",
     "RangeError",
     "ReLU",
+    "Reshape",
     "Residual",
     "Sequential",
     "ShapeError",
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "Transpose",
     "check_array",
 ]

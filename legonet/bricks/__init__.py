@@ -1,12 +1,39 @@
 """Layers: one brick, one file, both passes on one screen."""
 
+from .batch_norm import BatchNorm
+from .dropout import Dropout
 from .elu import ELU
+from .flatten import Flatten
+from .gaussian_noise import GaussianNoise
+from .last_step import LastStep
+from .layer_norm import LayerNorm
 from .leaky_relu import LeakyReLU
 from .linear import Linear
 from .multi_head_attention import MultiHeadAttention
 from .relu import ReLU
+from .reshape import Reshape
+from .rms_norm import RMSNorm
 from .sigmoid import Sigmoid
 from .softplus import Softplus
 from .tanh import Tanh
+from .transpose import Transpose
 
-__all__ = ["ELU", "LeakyReLU", "Linear", "MultiHeadAttention", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "BatchNorm",
+    "Dropout",
+    "Flatten",
+    "GaussianNoise",
+    "LastStep",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "MultiHeadAttention",
+    "RMSNorm",
+    "ReLU",
+    "Reshape",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "Transpose",
+]

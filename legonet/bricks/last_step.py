@@ -1,0 +1,59 @@
+"""The last step of a sequence, y = x[:, -1]."""
+
+import numpy as np
+
+from legonet.arrays import Array, check_array
+from legonet.brick import Brick
+from legonet.errors import ShapeError
+
+
+class LastStep(Brick[Array]):
+    r"""The last step of each sequence, such as what a recurrent layer has made of all it has read.
+
+    .. math::
+
+        \text{forward} \quad& y_n = x_{n, T} \\
+        \text{backward} \quad& \frac{\partial L}{\partial x_{n, t}} = \frac{\partial L}{\partial y_n} \, [t = T]
+
+    x has shape (batch, time, ...) with T ≥ 1 steps, y has shape (batch, ...).
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If x is no floating-point array of shape (batch, time, ...) or has no step, or dy is not of the shape and dtype
+        of y.
+
+    Notes
+    -----
+    It takes the last step in the array, be it padding or not: align sequences of different lengths at their ends.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, *Deep Learning*, 2016, section 10.2, figure 10.5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import LastStep
+    >>> last = LastStep()
+    >>> y, cache = last.forward(np.array([[[1.0, 2.0], [3.0, 4.0]]]))
+    >>> y
+    array([[3., 4.]])
+    >>> last.backward(np.array([[5.0, 6.0]]), cache)
+    array([[[0., 0.],
+            [5., 6.]]])
+    """
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        """Return y = x[:, -1], and x for `backward`."""
+        check_array(self, "x", x, ("batch", "time", ...))
+        if x.shape[1] == 0:
+            raise ShapeError(f"{self} needs x of one step or more, but x has shape {x.shape}")
+        return x[:, -1].copy(), x  # a copy: whoever keeps y does not keep all other steps with it
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        """Return dL/dx = dy in the last step and 0 in all others."""
+        check_array(self, "dy", dy, (len(x), *x.shape[2:]), x.dtype)
+        dx = np.zeros(x.shape, x.dtype)
+        dx[:, -1] = dy
+        return dx

@@ -1,0 +1,121 @@
+"""Layer normalisation, y = (x - mean) / std · gain + bias along the last axis."""
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.brick import Brick
+from legonet.checks import check_dtype, check_number, check_size
+from legonet.parameter import Parameter
+from legonet.special import centred, root_mean_square
+
+
+class LayerNorm(Brick[tuple[Array, Array]]):
+    r"""Each row is shifted and scaled to the mean 0 and the standard deviation 1, then by what is learned.
+
+    .. math::
+
+        \text{forward} \quad& y = g \odot \hat{x} + b, \quad \hat{x} = \frac{x - \mu}{\sigma}, \quad
+        \mu = \overline{x}, \quad \sigma = \sqrt{\overline{(x - \mu)^2} + \varepsilon} \\
+        \text{backward} \quad& \frac{\partial L}{\partial g} = \sum_\text{rows} \frac{\partial L}{\partial y} \odot
+        \hat{x}, \quad \frac{\partial L}{\partial b} = \sum_\text{rows} \frac{\partial L}{\partial y}, \quad
+        \frac{\partial L}{\partial x} = \frac{h - \overline{h} - \hat{x} \, \overline{h \odot \hat{x}}}{\sigma},
+        \quad h = \frac{\partial L}{\partial y} \odot g
+
+    A bar is the mean of a row along the last axis. x and y have shape (batch, ..., features).
+
+    The gradient by x follows from two steps. Through σ alone, with c = x - μ and ∂σ/∂c = c / (n σ), n the number of
+    features:
+
+    .. math::
+
+        \frac{\partial L}{\partial c} = \frac{h}{\sigma} - \frac{\sum h \odot c}{\sigma^2} \, \frac{c}{n \sigma} =
+        \frac{h - \hat{x} \, \overline{h \odot \hat{x}}}{\sigma}
+
+    Through μ each entry loses the mean of them all; the mean of x̂ is 0, so only that of h is left.
+
+    Parameters
+    ----------
+    features : int
+        The size of the last axis of x.
+    eps : float, optional
+        ε > 0, which keeps a row of equal numbers from being divided by 0.
+    dtype : dtype, optional
+        The floating-point dtype of the parameters, and so of x, y and their gradients.
+
+    Attributes
+    ----------
+    gain : Parameter
+        g, of shape (features,); ones at the start.
+    bias : Parameter
+        b, of shape (features,); zeros at the start.
+
+    Raises
+    ------
+    OptionError
+        If `features` is negative or no whole number, or `eps` is no positive number.
+    ShapeError, DtypeError
+        If x is not of shape (batch, ..., features) and the dtype of the parameters, or dy is not of the shape and dtype
+        of x.
+
+    Notes
+    -----
+    The mean is subtracted before squaring, and what rounding left of it once more, so a large offset costs no digits
+    beyond those that x has lost itself. float16 is computed in float32 inside. PyTorch calls the gain ``weight``.
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer normalization", 2016, equation 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import LayerNorm
+    >>> norm = LayerNorm(2)
+    >>> y, cache = norm.forward(np.array([[1.0, 3.0], [5.0, 5.0]]))
+    >>> y.round(4)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    >>> norm.backward(np.array([[1.0, 0.0], [0.01, 0.0]]), cache).round(4)
+    array([[ 0.    , -0.    ],
+           [ 1.5811, -1.5811]])
+    >>> norm.gain.grad.round(4), norm.bias.grad
+    (array([-1.,  0.]), array([1.01, 0.  ]))
+    """
+
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64) -> None:
+        features, dtype = check_size("LayerNorm", "features", features), check_dtype("LayerNorm", dtype)
+        self.eps = check_number("LayerNorm", "eps", eps, above=0)
+        self.gain, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
+
+    @quiet
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, Array]]:
+        """Return y = g x̂ + b with x̂ = (x - μ) / σ, and x̂ and σ for `backward`."""
+        g, b = self.gain.value, self.bias.value
+        check_array(self, "x", x, ("batch", ..., len(g)), g.dtype)
+        normal, _ = centred(rows(x))
+        std, _ = root_mean_square(normal, self.eps)
+        normal /= std
+        y = normal * g
+        y += b
+        return y.astype(x.dtype, copy=False).reshape(x.shape), (normal.reshape(x.shape), std)
+
+    @quiet
+    def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
+        """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = (h - mean(h) - x̂ mean(h x̂)) / σ with h = dy g."""
+        (normal, std), dtype = cache, self.gain.value.dtype
+        check_array(self, "dy", dy, normal.shape, dtype)
+        g = self.gain.value.astype(std.dtype, copy=False)
+        dy, normal = rows(dy).astype(std.dtype, copy=False), rows(normal)
+        product, each, mean = dy * normal, ones(len(dy), std.dtype), g[:, np.newaxis] / len(g)
+        self.gain.grad += each.dot(product)
+        self.bias.grad += each.dot(dy)
+        dx = dy * g
+        dx -= dy.dot(mean)  # the mean of h, as the product of dy and g / n
+        dx -= np.multiply(normal, product.dot(mean), out=product)
+        dx /= std
+        return dx.astype(dtype, copy=False).reshape(cache[0].shape)
+
+    def __repr__(self) -> str:
+        features, dtype = len(self.gain.value), self.gain.value.dtype
+        return f"LayerNorm({features}, eps={self.eps:g}{'' if dtype == np.float64 else f', dtype={dtype}'})"
