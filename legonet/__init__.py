@@ -7,8 +7,12 @@ from .arrays import Array, check_array
 from .brick import Brick
 from .bricks import (
     ELU,
+    GRU,
+    LSTM,
+    RNN,
     BatchNorm,
     Dropout,
+    Embedding,
     Flatten,
     GaussianNoise,
     LastStep,
@@ -20,12 +24,13 @@ from .bricks import (
     Reshape,
     RMSNorm,
     Sigmoid,
+    SinusoidalPositions,
     Softplus,
     Tanh,
     Transpose,
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Residual, Sequential
+from .graphs import Bidirectional, Residual, Sequential
 from .losses import MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
@@ -35,12 +40,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Array",
     "BatchNorm",
+    "Bidirectional",
     "Brick",
     "Dropout",
     "DtypeError",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GradientError",
@@ -62,6 +72,7 @@ __all__ = [
     "Sequential",
     "ShapeError",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softplus",
     "Tanh",
     "Transpose",

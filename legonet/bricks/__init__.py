@@ -3,25 +3,34 @@
 from .batch_norm import BatchNorm
 from .dropout import Dropout
 from .elu import ELU
+from .embedding import Embedding
 from .flatten import Flatten
 from .gaussian_noise import GaussianNoise
+from .gru import GRU
 from .last_step import LastStep
 from .layer_norm import LayerNorm
 from .leaky_relu import LeakyReLU
 from .linear import Linear
+from .lstm import LSTM
 from .multi_head_attention import MultiHeadAttention
 from .relu import ReLU
 from .reshape import Reshape
 from .rms_norm import RMSNorm
+from .rnn import RNN
 from .sigmoid import Sigmoid
+from .sinusoidal_positions import SinusoidalPositions
 from .softplus import Softplus
 from .tanh import Tanh
 from .transpose import Transpose
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "BatchNorm",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "LastStep",
@@ -33,6 +42,7 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softplus",
     "Tanh",
     "Transpose",

@@ -1,0 +1,201 @@
+"""The long short-term memory, c_t = f_t c_{t-1} + i_t g_t and h_t = o_t tanh(c_t)."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.brick import Brick
+from legonet.initializers import Initializer, glorot_uniform, orthogonal
+from legonet.special import sigmoid
+
+from .recurrence import Mask, recurrent_parameters, time_first
+
+Cache: TypeAlias = tuple[Array, Mask | None, Array, Array, Array]
+
+
+def remembering(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return 1 for the forget gate, the second of four blocks, and 0 for all others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.bricks.lstm import remembering
+    >>> remembering(np.random.default_rng(0), (8,))
+    array([0., 0., 1., 1., 0., 0., 0., 0.])
+    """
+    bias = np.zeros(shape)
+    bias[len(bias) // 4 : len(bias) // 2] = 1.0
+    return bias
+
+
+class LSTM(Brick[Cache]):
+    r"""A recurrent network whose cells keep what they hold until a gate says otherwise.
+
+    .. math::
+
+        \text{forward} \quad& a_t = x_t W + h_{t-1} U + b, \quad
+        i, f, o = \sigma(a^i), \sigma(a^f), \sigma(a^o), \quad g = \tanh(a^g) \\
+        & c_t = f_t \, c_{t-1} + i_t \, g_t, \quad h_t = o_t \tanh(c_t), \quad y_t = h_t \\
+        \text{backward} \quad& \frac{\partial L}{\partial h_t} = \frac{\partial L}{\partial y_t} +
+        \frac{\partial L}{\partial a_{t+1}} U^T, \quad
+        \frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t} \, o_t \, (1 - \tanh^2 c_t) +
+        \frac{\partial L}{\partial c_{t+1}} \, f_{t+1} \\
+        & \frac{\partial L}{\partial a_t^i} = \frac{\partial L}{\partial c_t} \, g_t \, i_t (1 - i_t), \quad
+        \frac{\partial L}{\partial a_t^f} = \frac{\partial L}{\partial c_t} \, c_{t-1} \, f_t (1 - f_t) \\
+        & \frac{\partial L}{\partial a_t^g} = \frac{\partial L}{\partial c_t} \, i_t \, (1 - g_t^2), \quad
+        \frac{\partial L}{\partial a_t^o} = \frac{\partial L}{\partial h_t} \tanh(c_t) \, o_t (1 - o_t) \\
+        & \frac{\partial L}{\partial W} = \sum_t x_t^T \frac{\partial L}{\partial a_t}, \quad
+        \frac{\partial L}{\partial U} = \sum_t h_{t-1}^T \frac{\partial L}{\partial a_t}, \quad
+        \frac{\partial L}{\partial b} = \sum_{t, \, \text{rows}} \frac{\partial L}{\partial a_t}, \quad
+        \frac{\partial L}{\partial x_t} = \frac{\partial L}{\partial a_t} W^T
+
+    The states h and c start at 0. x has shape (batch, time, in_features), y (batch, time, hidden). The columns of W, U
+    and b come in four blocks: input gate i, forget gate f, candidate g, output gate o.
+
+    A mask of shape (batch, time) is False where a shorter sequence is filled up. There both states stay as they were
+    and y repeats h, whatever x holds, so that ``y[:, -1]`` is the state after the last real step of each sequence.
+
+    Parameters
+    ----------
+    in_features : int
+        The size of x_t.
+    hidden : int
+        The size of each state.
+    input_weight, hidden_weight : callable or numpy.ndarray, optional
+        An initializer, which draws each block by itself, or the numbers themselves.
+    bias : callable or numpy.ndarray, optional
+        An initializer, or the numbers themselves; by default 1 for the forget gate, so that the cells remember from
+        the start, and 0 for all others.
+    rng : numpy.random.Generator or int, optional
+        The source of random numbers.
+    dtype : dtype, optional
+        The floating-point dtype of the parameters, and so of x, y and their gradients.
+
+    Attributes
+    ----------
+    input_weight : Parameter
+        W, of shape (in_features, 4 hidden).
+    hidden_weight : Parameter
+        U, of shape (hidden, 4 hidden).
+    bias : Parameter
+        b, of shape (4 hidden,).
+
+    Raises
+    ------
+    OptionError
+        If a size is negative or no whole number.
+    ShapeError, DtypeError
+        If given numbers have another shape or dtype; in the passes, if x is not (batch, time, in_features), the mask
+        not (batch, time) of bool, or dy not (batch, time, hidden).
+
+    Notes
+    -----
+    PyTorch's ``LSTM`` has the blocks in the same order, holds the transposes and two biases that are summed, draws all
+    of them from ``uniform(-1/sqrt(hidden), 1/sqrt(hidden))``, takes (time, batch, features) unless
+    ``batch_first=True``, returns the last states as well, and knows packed sequences instead of masks: their padded
+    outputs are 0, where here y repeats the state.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber and Cummins, "Learning to forget",
+    2000. The bias of 1: Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network
+    architectures", ICML 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import LSTM
+    >>> lstm = LSTM(3, 2, rng=0)
+    >>> y, cache = lstm.forward(np.ones((5, 7, 3)))
+    >>> y.shape, lstm.backward(y, cache).shape
+    ((5, 7, 2), (5, 7, 3))
+
+    Sequences of 2 and 1 steps in one batch:
+
+    >>> y = lstm(np.ones((2, 2, 3)), np.array([[True, True], [True, False]]))
+    >>> np.array_equal(y[1, 1], y[0, 0])
+    True
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        *,
+        input_weight: Initializer | Array = glorot_uniform,
+        hidden_weight: Initializer | Array = orthogonal,
+        bias: Initializer | Array = remembering,
+        rng: np.random.Generator | int | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        self.input_weight, self.hidden_weight, self.bias = recurrent_parameters(
+            "LSTM", 4, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype
+        )
+
+    @quiet
+    def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
+        """Return y, which is h_t = o_t tanh(c_t) at each step, and x, padding, gates, h and c for `backward`."""
+        W, U, b = self.input_weight.value, self.hidden_weight.value, self.bias.value
+        x, padding = time_first(self, x, mask, W)
+        time, batch, hidden = *x.shape[:2], len(U)
+        gates = (rows(x).dot(W) + b).reshape(time, batch, 4 * hidden)
+        i, f, g, o = np.split(gates, 4, axis=2)
+        h, c = np.zeros((2, time + 1, batch, hidden), W.dtype)
+        for t in range(time):
+            a = gates[t] + h[t].dot(U)
+            gates[t] = sigmoid(a)
+            g[t] = np.tanh(a[:, 2 * hidden : 3 * hidden])
+            if padding is not None:  # there c is kept, and h below
+                i[t, padding[t]], f[t, padding[t]], o[t, padding[t]] = 0.0, 1.0, 0.0
+            c[t + 1] = f[t] * c[t] + i[t] * g[t]
+            h[t + 1] = o[t] * np.tanh(c[t + 1])
+            if padding is not None:
+                h[t + 1, padding[t]] = h[t, padding[t]]
+        return h[1:].swapaxes(0, 1), (x, padding, gates, h, c)
+
+    @quiet
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Add dL/dW, dL/dU and dL/db to the gradients and return dL/dx_t = da_t Wᵀ."""
+        da = self._through_time(dy, cache)
+        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(cache[0].shape)
+        return dx.swapaxes(0, 1)
+
+    def backward_parameters(self, dy: Array, cache: Cache) -> None:
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t to the gradients."""
+        self._through_time(dy, cache)
+
+    @quiet
+    def _through_time(self, dy: Array, cache: Cache) -> Array:
+        """Add the gradients of the parameters and return da."""
+        x, padding, gates, h, c = cache
+        time, batch, hidden = h[1:].shape
+        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
+        dy, U = dy.swapaxes(0, 1), self.hidden_weight.value
+        i, f, g, o = np.split(gates, 4, axis=2)
+        slopes = gates * (1.0 - gates)  # 0 at padding, as the gates there are 0 or 1
+        slopes[:, :, 2 * hidden : 3 * hidden] = 1.0 - g * g
+        tanh_c = np.tanh(c[1:])
+        dc_dh = o * (1.0 - tanh_c * tanh_c)
+        da = np.empty_like(gates)
+        di, df, dg, do = np.split(da, 4, axis=2)
+        dh, dc = np.zeros((2, batch, hidden), h.dtype)
+        for t in reversed(range(time)):
+            dh = dh + dy[t]
+            dc = dc + dh * dc_dh[t]
+            di[t], df[t], dg[t], do[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c[t]
+            da[t] *= slopes[t]
+            dc = dc * f[t]
+            before = da[t].dot(U.T)
+            if padding is not None:
+                before[padding[t]] = dh[padding[t]]
+            dh = before
+        self.input_weight.grad += rows(x).T.dot(rows(da))
+        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(da))
+        self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
+        return da
+
+    def __repr__(self) -> str:
+        inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
+        return f"LSTM({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"

@@ -1,0 +1,105 @@
+"""What the recurrent bricks share: how they draw their parameters and take a sequence."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, check_array
+from legonet.checks import check_dtype, check_rng, check_size
+from legonet.initializers import Initializer, initialize
+from legonet.parameter import Parameter
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""A NumPy array of truth values."""
+
+
+def recurrent_parameters(
+    who: str,
+    blocks: int,
+    sizes: tuple[int, int],
+    initial: tuple[Initializer | Array, Initializer | Array, Initializer | Array],
+    rng: np.random.Generator | int | None,
+    dtype: npt.DTypeLike,
+) -> tuple[Parameter, Parameter, Parameter]:
+    """Make the parameters W, U and b of a recurrent brick.
+
+    The columns of W and U come in blocks, one for each gate, and an initializer draws each block by itself.
+
+    Parameters
+    ----------
+    who : str
+        The brick; it starts the message of an error.
+    blocks : int
+        The number of blocks.
+    sizes : tuple of int
+        in_features and hidden.
+    initial : tuple
+        An initializer, or the numbers themselves, for each of the three.
+    rng, dtype
+        As in `Linear`.
+
+    Returns
+    -------
+    tuple of Parameter
+        W of shape (in_features, blocks * hidden), U of shape (hidden, blocks * hidden), b of shape (blocks * hidden,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.bricks.recurrence import recurrent_parameters
+    >>> from legonet.initializers import orthogonal, zeros
+    >>> W, U, b = recurrent_parameters("GRU", 3, (2, 4), (orthogonal, orthogonal, zeros), 0, np.float64)
+    >>> W.value.shape, U.value.shape, b.value.shape
+    ((2, 12), (4, 12), (12,))
+    >>> np.allclose(U.value[:, :4].T @ U.value[:, :4], np.eye(4))
+    True
+    """
+    inputs, hidden = check_size(who, "in_features", sizes[0]), check_size(who, "hidden", sizes[1])
+    dtype, rng = check_dtype(who, dtype), check_rng(who, rng)
+
+    def draw(name: str, numbers: Initializer | Array, rows: int) -> Parameter:
+        if not callable(numbers):
+            return initialize(who, name, numbers, rng, (rows, blocks * hidden), dtype)
+        drawn = [initialize(who, name, numbers, rng, (rows, hidden), dtype).value for _ in range(blocks)]
+        return Parameter(np.concatenate(drawn, axis=1))
+
+    W, U, b = initial
+    bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
+    return draw("input_weight", W, inputs), draw("hidden_weight", U, hidden), bias
+
+
+def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Array, Mask | None]:
+    """Check a sequence and its mask, and return them with time as the first axis.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks.
+    x : numpy.ndarray
+        Of shape (batch, time, in_features).
+    mask : numpy.ndarray or None
+        Of shape (batch, time): True where there is data.
+    W : numpy.ndarray
+        The weight that x is to be multiplied by.
+
+    Returns
+    -------
+    x : numpy.ndarray
+        Of shape (time, batch, in_features); where the mask is False, 0, whatever was there.
+    padding : numpy.ndarray or None
+        Of shape (time, batch): True where the mask is False.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.bricks.recurrence import time_first
+    >>> x, padding = time_first("GRU(1, 2)", np.ones((1, 2, 1)), np.array([[True, False]]), np.ones((1, 6)))
+    >>> x.tolist(), padding.tolist()
+    ([[[1.0]], [[0.0]]], [[False], [True]])
+    """
+    check_array(who, "x", x, ("batch", "time", len(W)), W.dtype)
+    if mask is None:
+        return x.swapaxes(0, 1), None
+    check_array(who, "mask", mask, x.shape[:2], np.bool_)
+    return np.where(mask[:, :, np.newaxis], x, W.dtype.type(0.0)).swapaxes(0, 1), ~mask.T

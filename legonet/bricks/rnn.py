@@ -1,0 +1,153 @@
+"""The simple recurrent brick, h_t = tanh(x_t W + h_{t-1} U + b)."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.brick import Brick
+from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
+
+from .recurrence import Mask, recurrent_parameters, time_first
+
+Cache: TypeAlias = tuple[Array, Mask | None, Array]
+
+
+class RNN(Brick[Cache]):
+    r"""A simple recurrent network: at each step, its state is made from the input and the state before.
+
+    .. math::
+
+        \text{forward} \quad& h_0 = 0, \quad h_t = \tanh(x_t W + h_{t-1} U + b), \quad y_t = h_t \\
+        \text{backward} \quad& \frac{\partial L}{\partial a_t} = \Big(\frac{\partial L}{\partial y_t} +
+        \frac{\partial L}{\partial a_{t+1}} U^T\Big) (1 - h_t^2), \quad
+        \frac{\partial L}{\partial x_t} = \frac{\partial L}{\partial a_t} W^T \\
+        & \frac{\partial L}{\partial W} = \sum_t x_t^T \frac{\partial L}{\partial a_t}, \quad
+        \frac{\partial L}{\partial U} = \sum_t h_{t-1}^T \frac{\partial L}{\partial a_t}, \quad
+        \frac{\partial L}{\partial b} = \sum_{t, \, \text{rows}} \frac{\partial L}{\partial a_t}
+
+    where a is what the tanh is taken of. x has shape (batch, time, in_features), y (batch, time, hidden).
+
+    A mask of shape (batch, time) is False where a shorter sequence is filled up. There the state stays as it was and y
+    repeats it, whatever x holds, so that ``y[:, -1]`` is the state after the last real step of each sequence.
+
+    Parameters
+    ----------
+    in_features : int
+        The size of x_t.
+    hidden : int
+        The size of the state.
+    input_weight, hidden_weight, bias : callable or numpy.ndarray, optional
+        An initializer, or the numbers themselves.
+    rng : numpy.random.Generator or int, optional
+        The source of random numbers.
+    dtype : dtype, optional
+        The floating-point dtype of the parameters, and so of x, y and their gradients.
+
+    Attributes
+    ----------
+    input_weight : Parameter
+        W, of shape (in_features, hidden).
+    hidden_weight : Parameter
+        U, of shape (hidden, hidden).
+    bias : Parameter
+        b, of shape (hidden,).
+
+    Raises
+    ------
+    OptionError
+        If a size is negative or no whole number.
+    ShapeError, DtypeError
+        If given numbers have another shape or dtype; in the passes, if x is not (batch, time, in_features), the mask
+        not (batch, time) of bool, or dy not (batch, time, hidden).
+
+    Notes
+    -----
+    PyTorch's ``RNN`` holds the transposes, has two biases that are summed, takes (time, batch, features) unless
+    ``batch_first=True``, returns the last state as well, and knows packed sequences instead of masks: their padded
+    outputs are 0, where here y repeats the state.
+
+    References
+    ----------
+    Elman, "Finding structure in time", 1990; Goodfellow, Bengio and Courville, *Deep Learning*, 2016, section 10.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import RNN
+    >>> rnn = RNN(1, 1, input_weight=np.array([[1.0]]), hidden_weight=np.array([[2.0]]))
+    >>> x = np.array([[[1.0], [0.0], [0.0]]])
+    >>> y, cache = rnn.forward(x, np.array([[True, True, False]]))
+    >>> y.round(3).tolist()
+    [[[0.762], [0.909], [0.909]]]
+    >>> rnn.backward(np.array([[[0.0], [0.0], [1.0]]]), cache).round(3).tolist()
+    [[[0.146], [0.173], [0.0]]]
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        *,
+        input_weight: Initializer | Array = glorot_uniform,
+        hidden_weight: Initializer | Array = orthogonal,
+        bias: Initializer | Array = zeros,
+        rng: np.random.Generator | int | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        self.input_weight, self.hidden_weight, self.bias = recurrent_parameters(
+            "RNN", 1, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype
+        )
+
+    @quiet
+    def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
+        """Return y, which is h_t = tanh(x_t W + h_{t-1} U + b) at each step, and x, padding and h for `backward`."""
+        W, U, b = self.input_weight.value, self.hidden_weight.value, self.bias.value
+        x, padding = time_first(self, x, mask, W)
+        time, batch, _ = x.shape
+        a = (rows(x).dot(W) + b).reshape(time, batch, len(U))
+        h = np.zeros((time + 1, batch, len(U)), W.dtype)
+        for t in range(time):
+            h[t + 1] = np.tanh(a[t] + h[t].dot(U))
+            if padding is not None:
+                h[t + 1, padding[t]] = h[t, padding[t]]
+        return h[1:].swapaxes(0, 1), (x, padding, h)
+
+    @quiet
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Add dL/dW, dL/dU and dL/db to the gradients and return dL/dx_t = da_t Wᵀ."""
+        da = self._through_time(dy, cache)
+        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(cache[0].shape)
+        return dx.swapaxes(0, 1)
+
+    def backward_parameters(self, dy: Array, cache: Cache) -> None:
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t to the gradients."""
+        self._through_time(dy, cache)
+
+    @quiet
+    def _through_time(self, dy: Array, cache: Cache) -> Array:
+        """Add the gradients of the parameters and return da."""
+        x, padding, h = cache
+        time, batch, hidden = h[1:].shape
+        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
+        dy, U = dy.swapaxes(0, 1), self.hidden_weight.value
+        da = 1.0 - h[1:] * h[1:]
+        if padding is not None:
+            da[padding] = 0.0
+        dh = np.zeros((batch, hidden), h.dtype)
+        for t in reversed(range(time)):
+            dh = dh + dy[t]
+            da[t] *= dh
+            before = da[t].dot(U.T)
+            if padding is not None:
+                before[padding[t]] = dh[padding[t]]
+            dh = before
+        self.input_weight.grad += rows(x).T.dot(rows(da))
+        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(da))
+        self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
+        return da
+
+    def __repr__(self) -> str:
+        inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
+        return f"RNN({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"

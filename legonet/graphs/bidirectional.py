@@ -1,0 +1,140 @@
+"""Two bricks for a sequence: one reads it forwards, the other backwards."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from legonet.arrays import Array, brief, check_array
+from legonet.brick import Brick
+from legonet.bricks.recurrence import Mask
+from legonet.errors import OptionError, ShapeError
+from legonet.graphs.outline import outline
+
+Cache: TypeAlias = tuple[Any, Any, tuple[int, ...], "np.dtype[Any]", int]
+
+
+class Bidirectional(Brick[Cache]):
+    r"""A brick f that reads a sequence forwards and a brick g that reads it backwards; their outputs side by side.
+
+    .. math::
+
+        \text{forward} \quad& y = \big(f(x), \; R \, g(R x)\big) \\
+        \text{backward} \quad& \frac{\partial L}{\partial x} =
+        \frac{\partial L}{\partial f} \cdot \frac{\partial f}{\partial x} +
+        R \Big( R \frac{\partial L}{\partial g} \cdot \frac{\partial g}{\partial (R x)} \Big)
+
+    where R turns time around. So at each step y knows what came before and what comes after. x has shape (batch, time,
+    ...); f and g each give (batch, time, features), and y has the features of both.
+
+    A mask of shape (batch, time), False where a shorter sequence is filled up, is handed on to both bricks, turned
+    around for g. If the padding is at the end, g meets it first, and a recurrent brick passes over it in its zero
+    state.
+
+    Parameters
+    ----------
+    forward_brick : Brick
+        The brick f, such as an `LSTM`. If masks are to be used, it takes one as its second input.
+    backward_brick : Brick
+        The brick g, made like f, with numbers of its own.
+
+    Attributes
+    ----------
+    forward_brick, backward_brick : Brick
+        The two.
+
+    Raises
+    ------
+    OptionError
+        If one of the two is no brick.
+    ShapeError, DtypeError
+        If x is no floating-point array of shape (batch, time, ...) or dy not of the shape and dtype of y; if f and g
+        do not give (batch, time, features).
+
+    Notes
+    -----
+    PyTorch has ``bidirectional=True`` as an option of its recurrent layers. At padding its outputs are 0; here y
+    repeats the last state of f, and that of g before its first step, which is zero.
+
+    References
+    ----------
+    Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Bidirectional, GRU
+    >>> both = Bidirectional(GRU(3, 2, rng=0), GRU(3, 2, rng=1))
+    >>> x = np.ones((5, 7, 3))
+    >>> both(x).shape
+    (5, 7, 4)
+    >>> np.array_equal(both(x)[:, :, 2:], both.backward_brick(x[:, ::-1])[:, ::-1])
+    True
+    >>> print(both)
+    Bidirectional: 72 parameters
+      [0] GRU(3, 2)  36  input_weight (3, 6), hidden_weight (2, 6), bias (6,)
+      [1] GRU(3, 2)  36  input_weight (3, 6), hidden_weight (2, 6), bias (6,)
+    """
+
+    def __init__(self, forward_brick: Brick[Any], backward_brick: Brick[Any]) -> None:
+        for name, given in (("forward_brick", forward_brick), ("backward_brick", backward_brick)):
+            if not isinstance(given, Brick):
+                raise OptionError(f"Bidirectional needs a brick as {name}, but got {brief(repr(given))}")
+        self.forward_brick, self.backward_brick = forward_brick, backward_brick
+
+    @property
+    def bricks(self) -> tuple[Brick[Any], Brick[Any]]:
+        """The two, f and g."""
+        return self.forward_brick, self.backward_brick
+
+    def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
+        """Return y = (f(x), R g(R x)), and both caches and how y is made up for `backward`."""
+        inputs, turned = self._both_ways(x, mask)
+        f, f_cache = self.forward_brick.forward(*inputs)
+        g, g_cache = self.backward_brick.forward(*turned)
+        y = self._join(x, f, g)
+        return y, (f_cache, g_cache, y.shape, y.dtype, f.shape[-1])
+
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Add the gradients of all parameters and return dL/dx = df ∂f/∂x + R (R dg ∂g/∂(R x))."""
+        f_cache, g_cache, df, dg = self._cut(dy, cache)
+        dx: Array = self.forward_brick.backward(df, f_cache)
+        dx_turned: Array = self.backward_brick.backward(dg, g_cache)
+        return dx + dx_turned[:, ::-1]
+
+    def backward_parameters(self, dy: Array, cache: Cache) -> None:
+        """Add the gradients of all parameters; dL/dx is not computed."""
+        f_cache, g_cache, df, dg = self._cut(dy, cache)
+        self.forward_brick.backward_parameters(df, f_cache)
+        self.backward_brick.backward_parameters(dg, g_cache)
+
+    def __call__(self, x: Array, mask: Mask | None = None) -> Array:
+        """Return y alone, as inference needs it; no cache is kept."""
+        inputs, turned = self._both_ways(x, mask)
+        return self._join(x, self.forward_brick(*inputs), self.backward_brick(*turned))
+
+    def _both_ways(self, x: Array, mask: Mask | None) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return what f takes, and what g takes."""
+        check_array(self, "x", x, ("batch", "time", ...))
+        if mask is None:
+            return (x,), (x[:, ::-1],)
+        check_array(self, "mask", mask, x.shape[:2], np.bool_)
+        return (x, mask), (x[:, ::-1], mask[:, ::-1])
+
+    def _join(self, x: Array, f: Array, g: Array) -> Array:
+        for brick, part in zip(self.bricks, (f, g), strict=True):
+            if np.ndim(part) != 3 or part.shape[:2] != x.shape[:2]:
+                needed = f"{brief(self, 80)} needs (batch, time, features) from each brick"
+                raise ShapeError(f"{needed}, but {brief(brick, 60)} makes {np.shape(part)} of x of shape {x.shape}")
+        return np.concatenate((f, g[:, ::-1]), axis=2)
+
+    def _cut(self, dy: Array, cache: Cache) -> tuple[Any, Any, Array, Array]:
+        """Return both caches, and what of dy belongs to each output."""
+        f_cache, g_cache, shape, dtype, width = cache
+        check_array(self, "dy", dy, shape, dtype)
+        return f_cache, g_cache, dy[:, :, :width], dy[:, ::-1, width:]
+
+    def __repr__(self) -> str:
+        return f"Bidirectional({self.forward_brick!r}, {self.backward_brick!r})"
+
+    def __str__(self) -> str:
+        return outline(self)
