@@ -8,10 +8,10 @@ from .brick import Brick
 from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Residual, Sequential
-from .losses import CrossEntropyLoss, MSELoss
+from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
-from .regularizers import L2Regularizer
+from .regularizers import ElasticNetRegularizer, L1Regularizer, L2Regularizer, MaxNorm
 
 __version__ = "0.1.0"
 
@@ -19,15 +19,22 @@ __all__ = [
     "ELU",
     "SGD",
     "Array",
+    "BinaryCrossEntropyLoss",
     "Brick",
     "CrossEntropyLoss",
     "DtypeError",
+    "ElasticNetRegularizer",
     "GradientError",
+    "HuberLoss",
+    "KLDivergenceLoss",
+    "L1Loss",
+    "L1Regularizer",
     "L2Regularizer",
     "LeakyReLU",
     "LegonetError",
     "Linear",
     "MSELoss",
+    "MaxNorm",
     "OptionError",
     "Parameter",
     "RangeError",
