@@ -31,10 +31,10 @@ from .bricks import (
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Bidirectional, Residual, Sequential
-from .losses import MSELoss
+from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
-from .regularizers import L2Regularizer
+from .regularizers import ElasticNetRegularizer, L1Regularizer, L2Regularizer, MaxNorm
 
 __version__ = "0.1.0"
 
@@ -47,13 +47,20 @@ __all__ = [
     "Array",
     "BatchNorm",
     "Bidirectional",
+    "BinaryCrossEntropyLoss",
     "Brick",
+    "CrossEntropyLoss",
     "Dropout",
     "DtypeError",
+    "ElasticNetRegularizer",
     "Embedding",
     "Flatten",
     "GaussianNoise",
     "GradientError",
+    "HuberLoss",
+    "KLDivergenceLoss",
+    "L1Loss",
+    "L1Regularizer",
     "L2Regularizer",
     "LastStep",
     "LayerNorm",
@@ -61,6 +68,7 @@ __all__ = [
     "LegonetError",
     "Linear",
     "MSELoss",
+    "MaxNorm",
     "MultiHeadAttention",
     "OptionError",
     "Parameter",

@@ -214,6 +214,46 @@ def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], s
         _refuse(RangeError, who, legal, f"{at} is {array[place]}", "")
 
 
+def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROWS, dtype: Any = None) -> None:
+    """Refuse what is not a NumPy array of numbers from 0 to 1; NaN passes.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks; its ``repr`` starts the message.
+    name : str
+        What the argument is called.
+    array : numpy.ndarray
+        The argument.
+    shape : tuple, optional
+        As in `check_array`.
+    dtype : dtype, optional
+        As in `check_array`.
+
+    Raises
+    ------
+    ShapeError
+        If the shape is another one.
+    DtypeError
+        If it is not a NumPy array, or one of other numbers.
+    RangeError
+        If a number is below 0 or above 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import check_probabilities
+    >>> check_probabilities("BinaryCrossEntropyLoss()", "target", np.array([[0.5], [2.0]]))
+    Traceback (most recent call last):
+    legonet.errors.RangeError: BinaryCrossEntropyLoss() needs target from 0 to 1, but target[1, 0] is 2.0
+    """
+    check_array(who, name, array, shape, dtype)
+    if array.size and (np.fmin.reduce(array, axis=None) < 0.0 or np.fmax.reduce(array, axis=None) > 1.0):
+        place = tuple(np.argwhere((array < 0.0) | (array > 1.0))[0].tolist())
+        at = f"{name}[{', '.join(map(str, place))}]"
+        _refuse(RangeError, who, f"{name} from 0 to 1", f"{at} is {array[place]}", "")
+
+
 def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:
     """Accept the rarer legal cases and explain the rest."""
     needed = np.dtype(np.float64 if dtype is None else dtype)

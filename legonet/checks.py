@@ -51,6 +51,42 @@ def check_size(who: object, name: str, value: int) -> int:
     return size
 
 
+def check_integer(who: object, name: str, value: int) -> int:
+    """Return `value` as an int if it is a whole number, else refuse it.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    name : str
+        The argument's name.
+    value : int
+        The argument.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    OptionError
+        If it is not a whole number.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_integer
+    >>> check_integer("CrossEntropyLoss", "ignore_index", -1)
+    -1
+    """
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise OptionError(f"{who} needs {name} as a whole number, but {name} is {brief(repr(value))}")
+
+
 def check_number(
     who: object,
     name: str,
