@@ -30,7 +30,7 @@ from .bricks import (
     Transpose,
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Bidirectional, Residual, Sequential
+from .graphs import Bidirectional, Residual, Sequential, TransformerBlock
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
@@ -83,6 +83,7 @@ __all__ = [
     "SinusoidalPositions",
     "Softplus",
     "Tanh",
+    "TransformerBlock",
     "Transpose",
     "check_array",
 ]
