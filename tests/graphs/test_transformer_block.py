@@ -148,10 +148,11 @@ def test_it_prints_as_it_is_written_and_as_a_table():
     assert repr(TransformerBlock(4, 2, 6)) == "TransformerBlock(4, 2, 6, dropout=0)"
     net = TransformerBlock(4, 2, 6, causal=True, dropout=0.1, dtype="f4")
     assert repr(net) == "TransformerBlock(4, 2, 6, causal=True, dropout=0.1, dtype=float32)"
+    attention = "qkv.weight (4, 12), qkv.bias (12,), output.weight (4, 4), output.bias (4,)"
     assert str(TransformerBlock(4, 2, 6)).splitlines() == [
         "TransformerBlock: 154 parameters",
         "  [0] LayerNorm(4, eps=1e-05)    8  gain (4,), bias (4,)",
-        "  [1] MultiHeadAttention(4, 2)  80  qkv.weight (4, 12), qkv.bias (12,), output.weight (4, 4), output.bias (4,)",
+        f"  [1] MultiHeadAttention(4, 2)  80  {attention}",
         "  [2] Dropout(0)                 0",
         "  [3] LayerNorm(4, eps=1e-05)    8  gain (4,), bias (4,)",
         "  [4] Sequential                58",
