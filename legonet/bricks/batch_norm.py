@@ -131,14 +131,14 @@ class BatchNorm(Brick[tuple[Array, Array]]):
             self.running_var += self.momentum * (variance[:, 0] * (n / max(n - 1, 1)) - self.running_var)
         y = normal * g
         y += b
-        return _batch_first(y.astype(x.dtype, copy=False), x.shape), (_batch_first(normal, x.shape), std)
+        return _batch_first(np.asarray(y, x.dtype), x.shape), (_batch_first(normal, x.shape), std)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = g / σ (dy - mean(dy) - x̂ mean(dy x̂))."""
         (normal, std), g = cache, self.gain.value
         check_array(self, "dy", dy, normal.shape, g.dtype)
-        dy, normal = _channels(dy).astype(std.dtype, copy=False), _channels(normal)
+        dy, normal = _channels(dy), _channels(normal)
         n, product = normal.shape[1], dy * normal
         mean, along = row_means(dy), row_means(product)
         self.gain.grad += n * along[:, 0]
@@ -146,7 +146,7 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         dx = dy - mean
         dx -= np.multiply(normal, along, out=product)
         dx *= g[:, np.newaxis] / std
-        return _batch_first(dx.astype(g.dtype, copy=False), cache[0].shape)
+        return _batch_first(np.asarray(dx, g.dtype), cache[0].shape)
 
     @quiet
     def __call__(self, x: Array) -> Array:
@@ -155,8 +155,7 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         shape = -1, *(1,) * (x.ndim - 2)
         std = np.sqrt(self.running_var + self.eps).reshape(shape)
         normal = (x - self.running_mean.reshape(shape)) / std
-        y: Array = normal * self.gain.value.reshape(shape) + self.bias.value.reshape(shape)
-        return y.astype(x.dtype, copy=False)
+        return np.asarray(normal * self.gain.value.reshape(shape) + self.bias.value.reshape(shape), x.dtype)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

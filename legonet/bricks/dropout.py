@@ -71,7 +71,7 @@ class Dropout(Brick[Array]):
         """Return y = x m, and the mask m for `backward`."""
         check_array(self, "x", x)
         keep = self.rng.random(x.shape, np.float32) >= self.rate
-        mask = np.divide(keep, 1.0 - self.rate, dtype=x.dtype)
+        mask: Array = np.divide(keep, 1.0 - self.rate, dtype=x.dtype.type)  # native byte order
         return x * mask, mask
 
     @quiet

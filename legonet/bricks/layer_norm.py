@@ -98,15 +98,14 @@ class LayerNorm(Brick[tuple[Array, Array]]):
         normal /= std
         y = normal * g
         y += b
-        return y.astype(x.dtype, copy=False).reshape(x.shape), (normal.reshape(x.shape), std)
+        return np.asarray(y, x.dtype).reshape(x.shape), (normal.reshape(x.shape), std)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = (h - mean(h) - x̂ mean(h x̂)) / σ with h = dy g."""
         (normal, std), dtype = cache, self.gain.value.dtype
         check_array(self, "dy", dy, normal.shape, dtype)
-        g = self.gain.value.astype(std.dtype, copy=False)
-        dy, normal = rows(dy).astype(std.dtype, copy=False), rows(normal)
+        dy, normal, g = rows(dy), rows(normal), np.asarray(self.gain.value, std.dtype)
         product, each, mean = dy * normal, ones(len(dy), std.dtype), g[:, np.newaxis] / len(g)
         self.gain.grad += each.dot(product)
         self.bias.grad += each.dot(dy)
@@ -114,7 +113,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
         dx -= dy.dot(mean)  # the mean of h, as the product of dy and g / n
         dx -= np.multiply(normal, product.dot(mean), out=product)
         dx /= std
-        return dx.astype(dtype, copy=False).reshape(cache[0].shape)
+        return np.asarray(dx, dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

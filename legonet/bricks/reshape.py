@@ -1,10 +1,12 @@
 """The same numbers in another shape; the batch stays."""
 
 import math
+import sys
 
-from legonet.arrays import Array, check_array
+import numpy as np
+
+from legonet.arrays import Array, brief, check_array
 from legonet.brick import Brick
-from legonet.checks import check_size
 from legonet.errors import OptionError, ShapeError
 
 
@@ -60,33 +62,38 @@ class Reshape(Brick[Array]):
     """
 
     def __init__(self, *shape: int) -> None:
-        self.shape = tuple(size if type(size) is int and size == -1 else _check(size) for size in shape)
+        self.shape = tuple(map(_size, shape))
         if -1 in self.shape and (self.shape.count(-1) > 1 or 0 in self.shape):
             raise OptionError(f"Reshape needs -1 at most once and not beside 0, but the shape is {self.shape}")
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = reshape(x), and x for `backward`."""
         check_array(self, "x", x)
-        return x.reshape(len(x), *_sizes(self, x.shape[1:])), x
+        return x.reshape(len(x), *_sizes(self, x)), x
 
     def backward(self, dy: Array, x: Array) -> Array:
         """Return dL/dx = dy in the shape of x."""
-        check_array(self, "dy", dy, (len(x), *_sizes(self, x.shape[1:])), x.dtype)
+        check_array(self, "dy", dy, (len(x), *_sizes(self, x)), x.dtype)
         return dy.reshape(x.shape)
 
     def __repr__(self) -> str:
         return f"Reshape({', '.join(map(str, self.shape))})"
 
 
-def _check(size: int) -> int:
-    return check_size("Reshape", "each size", size)
+def _size(size: int) -> int:
+    """Return a size as an int, or refuse it."""
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if not whole or not -1 <= size <= sys.maxsize:
+        needed = "Reshape needs each size as a whole number >= 0, or one as -1"
+        raise OptionError(f"{needed}, but it is {brief(repr(size))}")
+    return int(size)
 
 
-def _sizes(reshape: Reshape, given: tuple[int, ...]) -> tuple[int, ...]:
+def _sizes(reshape: Reshape, x: Array) -> tuple[int, ...]:
     """Return the sizes of y after the batch; -1 stands for what the others leave."""
-    numbers, known = math.prod(given), math.prod(size for size in reshape.shape if size >= 0)
-    fits = numbers % known == 0 if -1 in reshape.shape else numbers == known
-    if not fits:
-        needed = f"{reshape} needs rows of {'a multiple of ' if -1 in reshape.shape else ''}{known} numbers"
-        raise ShapeError(f"{needed}, but x has shape ({', '.join(map(str, ('batch', *given)))}): {numbers} a row")
-    return tuple(numbers // known if size == -1 else size for size in reshape.shape)
+    row, known = math.prod(x.shape[1:]), math.prod(size for size in reshape.shape if size >= 0)
+    free = -1 in reshape.shape
+    if row % known if free else row != known:
+        needed = f"rows of a size divisible by {known}" if free else f"rows of size {known}"
+        raise ShapeError(f"{brief(reshape, 80)} needs {needed}, but x has shape {brief(repr(x.shape))}: {row} a row")
+    return tuple(row // known if size == -1 else size for size in reshape.shape)

@@ -88,22 +88,20 @@ class RMSNorm(Brick[tuple[Array, Array]]):
         check_array(self, "x", x, ("batch", ..., len(g)), g.dtype)
         root, _ = root_mean_square(rows(x), self.eps)
         normal = rows(x) / root
-        y = (normal * g).astype(x.dtype, copy=False)
-        return y.reshape(x.shape), (normal.reshape(x.shape), root)
+        return np.asarray(normal * g, x.dtype).reshape(x.shape), (normal.reshape(x.shape), root)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and return dL/dx = (h - x̂ mean(h x̂)) / r with h = dy g."""
         (normal, root), dtype = cache, self.gain.value.dtype
         check_array(self, "dy", dy, normal.shape, dtype)
-        g = self.gain.value.astype(root.dtype, copy=False)
-        dy, normal = rows(dy).astype(root.dtype, copy=False), rows(normal)
+        dy, normal, g = rows(dy), rows(normal), np.asarray(self.gain.value, root.dtype)
         product, mean = dy * normal, g[:, np.newaxis] / len(g)
         self.gain.grad += ones(len(dy), root.dtype).dot(product)
         dx = dy * g
         dx -= np.multiply(normal, product.dot(mean), out=product)  # the mean of h x̂, as that of dy x̂ times g
         dx /= root
-        return dx.astype(dtype, copy=False).reshape(cache[0].shape)
+        return np.asarray(dx, dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -425,7 +426,7 @@ def fate(mutant: Mutant, count: int | None = None) -> str:
 
 
 def outcome(mutant: Mutant, brick: Brick[Any], inputs: tuple[Array, ...]) -> list[Any]:
-    """Note down every bit of the gradients that a mutant gives, or the error that it raises."""
+    """Note down every bit of the gradients that a mutant gives, or the error that it raises; -0 is 0."""
     found: list[Any] = []
     for name in ENTRIES:
         changed = mutant.of(brick, inputs)
@@ -434,6 +435,7 @@ def outcome(mutant: Mutant, brick: Brick[Any], inputs: tuple[Array, ...]) -> lis
             dx = getattr(changed, name)(like(y), cache)
         except Exception as error:
             dx = repr(error)
+        dx = dx + 0.0 if isinstance(dx, np.ndarray) else dx
         found.append(fingerprint(dx, *(parameter.grad for parameter in changed.parameters())))
     return found
 
