@@ -23,6 +23,7 @@ Case = tuple[Brick[Any], tuple[Array, ...]]
 """A brick and what its forward takes."""
 
 sizes = st.integers(0, 5)
+mostly_some = st.sampled_from([2, 3, 1, 2, 3, 0])
 seeds = st.integers(0, 2**32 - 1)
 float_dtypes = st.sampled_from([np.float16, np.float32, np.float64])
 
@@ -43,6 +44,16 @@ def elementwise_cases(kind: Callable[..., Brick[Any]], **options: list[Any]) -> 
         x = st.integers(1, 3).flatmap(lambda axes: normals(dtype, axes))
         scale = st.sampled_from([1, 1, 1000])
         return st.builds(lambda given, x, scale: (kind(**given), (x * dtype(scale),)), built, x, scale)
+
+    return cases
+
+
+def recurrent_cases(kind: Callable[..., Brick[Any]]) -> Callable[..., st.SearchStrategy[Case]]:
+    @st.composite
+    def cases(draw: Any, dtype: Any = np.float64) -> Case:
+        batch, time, inputs, hidden = draw(st.tuples(*[mostly_some] * 4))
+        brick, x = kind(inputs, hidden, rng=draw(seeds), dtype=dtype), normal(batch, time, inputs, dtype=dtype)
+        return brick, (x, normal(batch, time, seed=draw(seeds)) > 0) if draw(st.booleans()) else (x,)
 
     return cases
 

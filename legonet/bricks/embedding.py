@@ -95,7 +95,7 @@ class Embedding(Brick[Indices]):
         """Return y, the rows W[x], of shape (batch, ..., features), and x for `backward`."""
         W = self.weight.value
         check_indices(self, "x", x, ROWS, len(W))
-        return W[x], x
+        return W.take(x, axis=0), x
 
     @quiet
     def backward(self, dy: Array, x: Indices) -> None:
@@ -103,10 +103,10 @@ class Embedding(Brick[Indices]):
         W = self.weight.value
         check_array(self, "dy", dy, x.shape + W.shape[1:], W.dtype)
         order = np.argsort(x, axis=None, kind="stable")
-        words = x.reshape(-1)[order].astype(np.intp)
+        words = x.reshape(-1)[order]
         starts = np.flatnonzero(np.diff(words, prepend=-1))
         # Sums of sorted rows: up to six times as fast as np.add.at, and as exact.
-        self.weight.grad[words[starts]] += np.add.reduceat(rows(dy)[order], starts, axis=0)
+        self.weight.grad[words[starts]] += np.add.reduceat(rows(dy)[order], starts)
 
     def __repr__(self) -> str:
         (words, features), dtype = self.weight.value.shape, self.weight.value.dtype

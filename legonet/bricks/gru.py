@@ -81,10 +81,10 @@ class GRU(Brick[Cache]):
     -----
     In the paper the reset gate multiplies the state before it meets the weight, (r h) U; here, as in PyTorch and
     cuDNN, it multiplies after, r (h U), so that one product serves all gates. PyTorch's ``GRU`` has the blocks in the
-    same order, holds the transposes, and adds a second bias to h U, which for the candidate stands inside of r (h U + b);
-    here there is none, as if it were 0. It takes (time, batch, features) unless ``batch_first=True``, returns the last
-    state as well, and knows packed sequences instead of masks: their padded outputs are 0, where here y repeats the
-    state.
+    same order, holds the transposes, and adds a second bias to h U, which for the candidate stands inside of
+    r (h U + b); here there is none, as if it were 0. It takes (time, batch, features) unless ``batch_first=True``,
+    returns the last state as well, and knows packed sequences instead of masks: their padded outputs are 0, where
+    here y repeats the state.
 
     References
     ----------

@@ -18,7 +18,7 @@ def test_every_mutant_is_caught(kind):
     made = mutants_of(kind)
     missed = [mutant.name for mutant in made if mutant.name not in EQUIVALENT and not fate(mutant)]
     print(f"{len(made)} mutants of {kind.__name__}, {len(missed)} missed")  # noqa: T201 - shown by pytest -s
-    assert len(made) >= 5  # what only moves numbers, as Flatten does, has no more
+    assert len(made) >= 4  # as many as of `return dy`
     assert missed == []
 
 
