@@ -9,7 +9,7 @@ from strategies import normals
 @st.composite
 def cases(draw, dtype=np.float64):
     matrices = draw(st.lists(st.integers(0, 3).flatmap(lambda axes: normals(dtype, axes)), min_size=1, max_size=3))
-    matrices = [np.round(matrix) for matrix in matrices] if draw(st.booleans()) else matrices  # some zeros
+    matrices = [np.asarray(np.round(matrix)) for matrix in matrices] if draw(st.booleans()) else matrices  # some zeros
     return L1Regularizer(map(Parameter, matrices), strength=draw(st.floats(0, 2))), ()
 
 
