@@ -144,8 +144,8 @@ class TransformerBlock(Brick[list[Any]]):
     @quiet
     def backward(self, dy: Array, caches: list[Any]) -> Array:
         """Add the gradients of all parameters and return dL/dx: through each half, plus what its shortcut hands on."""
-        left = list(caches)
-        run = _noting(self, lambda brick, dy: brick.backward(dy, left.pop()))
+        from_last = reversed(caches)
+        run = _noting(self, lambda brick, dy: brick.backward(dy, next(from_last)))
         dh = dy + run(self.network_norm, run(self.network, run(self.network_dropout, dy)))
         dx: Array = dh + run(self.attention_norm, run(self.attention, run(self.attention_dropout, dh)))
         return dx
