@@ -32,7 +32,7 @@ from .bricks import (
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
 from .graphs import Bidirectional, Residual, Sequential, TransformerBlock
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
-from .optimizers import SGD
+from .optimizers import SGD, Adam, AdamW, RMSProp
 from .parameter import Parameter
 from .regularizers import ElasticNetRegularizer, L1Regularizer, L2Regularizer, MaxNorm
 
@@ -44,6 +44,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "SGD",
+    "Adam",
+    "AdamW",
     "Array",
     "BatchNorm",
     "Bidirectional",
@@ -73,6 +75,7 @@ __all__ = [
     "OptionError",
     "Parameter",
     "RMSNorm",
+    "RMSProp",
     "RangeError",
     "ReLU",
     "Reshape",

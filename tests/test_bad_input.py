@@ -191,7 +191,7 @@ def test_a_column_against_a_row_is_never_broadcast():
 
 RNG = np.random.default_rng(0)
 SIZES = [-1, 2.0, True, "2", None, [2]]
-RATES = [0, -0.1, np.nan, np.inf, "0.1", None, True, [0.1], 10**400]
+RATES = [-0.1, np.nan, np.inf, "0.1", None, True, [0.1], 10**400]
 NEGATIVE = [-0.1, np.nan, np.inf, "0.1", None, True]
 DTYPES = [int, bool, complex, object, "nonsense", 3, ">U1"]
 PARAMETER = Parameter(np.zeros(2))
@@ -248,8 +248,8 @@ OPTIONS = {
         ("Linear", "(3,)"),
     ),
     "SGD, parameters": (lambda w, v: SGD(v, lr=0.1), LISTS, ("SGD needs",)),
-    "SGD, lr": (lambda w, v: SGD(w.linear.parameters(), lr=v), RATES, ("SGD needs lr", "> 0")),
-    "SGD.lr": (lambda w, v: setattr(w.sgd, "lr", v), RATES, ("SGD needs lr", "> 0")),
+    "SGD, lr": (lambda w, v: SGD(w.linear.parameters(), lr=v), RATES, ("SGD needs lr", ">= 0")),
+    "SGD.lr": (lambda w, v: setattr(w.sgd, "lr", v), RATES, ("SGD needs lr", ">= 0")),
     "SGD, momentum": (
         lambda w, v: SGD(w.linear.parameters(), lr=0.1, momentum=v),
         [*NEGATIVE, 1.0, 1.5],

@@ -1,6 +1,11 @@
 """Optimizers: from gradients to better parameters."""
 
-from .flat import FlatParameters
+from .adam import Adam
+from .adamw import AdamW
+from .flat import Flat, FlatParameters
+from .groups import Group, Options
+from .optimizer import Optimizer
+from .rmsprop import RMSProp
 from .sgd import SGD
 
-__all__ = ["SGD", "FlatParameters"]
+__all__ = ["SGD", "Adam", "AdamW", "Flat", "FlatParameters", "Group", "Optimizer", "Options", "RMSProp"]

@@ -1,13 +1,32 @@
 """Parameters laid end to end, so that an optimizer reads as the formula of its paper: θ ← θ - α g."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from legonet.arrays import Array, check_array
-from legonet.checks import check_parameters
 from legonet.parameter import Parameter
+
+from .groups import Group, Options, Parameters, read_parameters
+
+
+class Flat(NamedTuple):
+    """Parameters of the same dtype and with the same options, laid end to end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.optimizers import Flat, Options
+    >>> theta, g, options = Flat(np.ones(3), np.zeros(3), Options())
+    """
+
+    theta: Array
+    """The values, of shape (n,)."""
+    g: Array
+    """The gradients, of shape (n,)."""
+    options: Options
+    """What goes for these parameters."""
 
 
 class FlatParameters:
@@ -20,13 +39,16 @@ class FlatParameters:
     ----------
     who : str
         The optimizer; it starts the message of an error.
-    parameters : iterable of Parameter
-        The parameters. Those of different dtypes get vectors of their own.
+    parameters : iterable of Parameter or of (str, Parameter)
+        The parameters, with their names if there are groups. Those of different dtypes or options get vectors of
+        their own.
+    groups : sequence of Group, optional
+        Options of some of them.
 
     Raises
     ------
     OptionError
-        If there are none, if one comes twice, or if something else is among them.
+        If there are none, if one comes twice, if something else is among them, or if a group matches none of them.
 
     Examples
     --------
@@ -36,32 +58,34 @@ class FlatParameters:
     >>> a, b = Parameter(np.array([1.0, 2.0])), Parameter(np.array([[3.0]]))
     >>> flat = FlatParameters("SGD", [a, b])
     >>> b.grad += 1.0
-    >>> for theta, g in flat.vectors():
+    >>> for theta, g, _ in flat.vectors():
     ...     theta -= 0.5 * g
     >>> b.value
     array([[2.5]])
     """
 
-    def __init__(self, who: str, parameters: Iterable[Parameter]) -> None:
-        self.__setstate__(check_parameters(who, parameters))
+    def __init__(self, who: str, parameters: Parameters, groups: Sequence[Group] = ()) -> None:
+        self.__setstate__(read_parameters(who, parameters, groups))
 
     # A copied view is an array of its own: a copy of this gathers the copied parameters anew.
-    def __getstate__(self) -> tuple[Parameter, ...]:
-        return tuple(parameter for parameter, _, _ in self._views)
+    def __getstate__(self) -> tuple[tuple[Parameter, ...], list[Options]]:
+        return tuple(parameter for parameter, _, _ in self._views), self._options
 
-    def __setstate__(self, parameters: tuple[Parameter, ...]) -> None:
+    def __setstate__(self, state: tuple[tuple[Parameter, ...], list[Options]]) -> None:
+        parameters, self._options = state
         self._views = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
         self._gather()
 
-    def vectors(self) -> list[tuple[Array, Array]]:
-        """Return θ and g for each dtype, always in the same order.
+    def vectors(self) -> list[Flat]:
+        """Return θ, g and their options for each dtype and set of options, always in the same order.
 
         A parameter whose ``value`` or ``grad`` was replaced by another array since is taken in again.
 
         Returns
         -------
-        list of (theta, g)
-            The values and the gradients, each a numpy.ndarray of shape (n,).
+        list of Flat
+            ``(theta, g, options)``: the values and the gradients, each a numpy.ndarray of shape (n,), and what goes
+            for them.
 
         Raises
         ------
@@ -75,12 +99,12 @@ class FlatParameters:
         return self._vectors
 
     def _gather(self) -> None:
-        by_dtype: dict[np.dtype[Any], list[Parameter]] = {}
-        for parameter, value, _ in self._views:
+        alike: dict[tuple[np.dtype[Any], Options], list[Parameter]] = {}
+        for (parameter, value, _), options in zip(self._views, self._options, strict=True):
             check_array(parameter, "value", parameter.value, value.shape, value.dtype)
             check_array(parameter, "grad", parameter.grad, value.shape, value.dtype)
-            by_dtype.setdefault(value.dtype, []).append(parameter)
-        self._vectors = [_lay_end_to_end(group) for group in by_dtype.values()]
+            alike.setdefault((value.dtype, options), []).append(parameter)
+        self._vectors = [Flat(*_lay_end_to_end(some), options) for (_, options), some in alike.items()]
         self._views = [(parameter, parameter.value, parameter.grad) for parameter, _, _ in self._views]
 
 

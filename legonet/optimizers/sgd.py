@@ -1,18 +1,16 @@
 """Stochastic gradient descent, θ ← θ - α dL/dθ."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-import numpy as np
-
-from legonet.arrays import quiet
+from legonet.arrays import Array
 from legonet.checks import check_number
 from legonet.errors import OptionError
-from legonet.parameter import Parameter
 
-from .flat import FlatParameters
+from .groups import Group, Parameters
+from .optimizer import Optimizer
 
 
-class SGD:
+class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum and weight decay if wanted.
 
     .. math::
@@ -26,10 +24,10 @@ class SGD:
 
     Parameters
     ----------
-    parameters : iterable of Parameter
-        What is to learn, such as ``net.parameters()``.
+    parameters : iterable of Parameter or of (str, Parameter)
+        What is to learn: ``net.parameters()``, or ``net.named_parameters()`` if there are groups.
     lr : float
-        The learning rate α, above 0.
+        The learning rate α, at least 0.
     momentum : float, optional
         μ, at least 0 and below 1.
     nesterov : bool, optional
@@ -37,16 +35,21 @@ class SGD:
     weight_decay : float, optional
         Adds ``weight_decay`` times θ to the gradient: the gradient of `L2Regularizer` on all these parameters,
         without its value in the loss.
+    groups : sequence of Group, optional
+        Options of some parameters, by their names.
 
     Attributes
     ----------
     lr : float
         The learning rate. Set it between steps to follow a schedule.
+    steps : int
+        How many steps were made.
 
     Raises
     ------
     OptionError
-        If a number is out of its bounds, or the parameters are not a list of parameters, each once.
+        If a number is out of its bounds, the parameters are not a list of parameters, each once, or a group matches
+        none of them.
 
     Notes
     -----
@@ -73,48 +76,30 @@ class SGD:
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Parameters,
         *,
         lr: float,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        groups: Sequence[Group] = (),
     ) -> None:
-        self.lr = lr
         self.momentum = check_number("SGD", "momentum", momentum, at_least=0, below=1)
         self.nesterov = nesterov
-        self.weight_decay = check_number("SGD", "weight_decay", weight_decay, at_least=0)
         if nesterov and not momentum:
             raise OptionError("SGD needs momentum > 0 for Nesterov's momentum, but momentum is 0")
-        self._flat = FlatParameters("SGD", parameters)
-        self._velocities = [np.zeros_like(theta) for theta, _ in self._flat.vectors()]
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=1 if momentum else 0)
 
-    @property
-    def lr(self) -> float:
-        """The learning rate α."""
-        return self._lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        self._lr = check_number("SGD", "lr", lr, above=0)
-
-    @quiet
-    def step(self) -> None:
-        """Move every parameter against its gradient, and leave the gradient zero.
-
-        Gradients of several backward passes before a step add up.
-        """
-        for number, (theta, g) in enumerate(self._flat.vectors()):
-            update = g
-            if self.weight_decay:
-                update = update + self.weight_decay * theta
-            if self.momentum:
-                v = self._velocities[number]
-                v *= self.momentum
-                v += update
-                update = update + self.momentum * v if self.nesterov else v
-            theta -= self._lr * update
-            g.fill(0.0)
+    def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
+        """θ ← θ - α v, with v ← μ v + g; with Nesterov's momentum, θ ← θ - α (g + μ v)."""
+        if weight_decay:
+            g = g + weight_decay * theta
+        if self.momentum:
+            (v,) = slots
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        theta -= lr * g
 
     def __repr__(self) -> str:
         options = f"momentum={self.momentum:g}, nesterov={self.nesterov}, weight_decay={self.weight_decay:g}"

@@ -15,14 +15,14 @@ def two():
 def test_values_and_gradients_lie_end_to_end_in_the_order_given():
     parameters = two()
     parameters[1].grad += 7.0
-    [(theta, g)] = FlatParameters("it", parameters).vectors()
+    [(theta, g, _)] = FlatParameters("it", parameters).vectors()
     assert theta.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
     assert g.tolist() == [0.0, 0.0, 0.0, 0.0, 7.0]
 
 
 def test_what_is_written_on_one_side_is_read_on_the_other():
     parameters = two()
-    [(theta, g)] = FlatParameters("it", parameters).vectors()
+    [(theta, g, _)] = FlatParameters("it", parameters).vectors()
     theta[1:] *= 10.0
     parameters[0].grad[1, 0] += 3.0
     parameters[1].value += 1.0
@@ -54,7 +54,7 @@ def test_an_array_that_was_replaced_is_taken_in_again(attribute):
 
 def test_a_deep_copy_is_linked_to_the_copied_parameters():
     parameters, flat = copy.deepcopy((some := two(), FlatParameters("it", some)))
-    [(theta, g)] = flat.vectors()
+    [(theta, g, _)] = flat.vectors()
     theta += 1.0
     parameters[0].grad += 2.0
     assert parameters[0].value.tolist() == [[2.0, 3.0], [4.0, 5.0]]
@@ -67,14 +67,16 @@ def test_each_dtype_has_vectors_of_its_own_in_the_order_of_their_first_parameter
     parameters = [Parameter(normal(2, seed=seed, dtype=dtype)) for seed, dtype in enumerate(dtypes)]
     vectors = FlatParameters("it", parameters).vectors()
     assert (
-        [theta.dtype for theta, _ in vectors] == [g.dtype for _, g in vectors] == [np.float32, np.float64, np.float16]
+        [theta.dtype for theta, _, _ in vectors]
+        == [g.dtype for _, g, _ in vectors]
+        == [np.float32, np.float64, np.float16]
     )
     assert_close([vectors[0][0]], [np.concatenate([parameters[0].value, parameters[2].value])], 0)
 
 
 def test_numbers_alone_and_arrays_of_nothing_keep_their_shapes():
     parameters = [Parameter(np.array(2.0)), Parameter(np.zeros((0, 3))), Parameter(np.array([1.0]))]
-    [(theta, _)] = FlatParameters("it", parameters).vectors()
+    [(theta, _, _)] = FlatParameters("it", parameters).vectors()
     theta += 1.0
     assert [parameter.value.shape for parameter in parameters] == [(), (0, 3), (1,)]
     assert [parameter.grad.shape for parameter in parameters] == [(), (0, 3), (1,)]

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from legonet import (
     ELU,
-    SGD,
     LeakyReLU,
     Linear,
     MSELoss,
-    Parameter,
     ReLU,
     Residual,
     Sequential,
@@ -50,27 +48,6 @@ def test_a_network_has_the_loss_and_the_gradients_of_pytorch(batch, inputs, hidd
     np.testing.assert_allclose(dx, x_theirs.grad.numpy(), rtol=1e-10, atol=1e-14)
     for name, parameter in net.named_parameters():
         np.testing.assert_allclose(parameter.grad, theirs[name].grad.numpy(), rtol=1e-10, atol=1e-14)
-
-
-@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True), (0.3, True)])
-def test_sgd_takes_the_steps_of_pytorch_to_1e_10(momentum, nesterov, weight_decay):
-    rng = np.random.default_rng(0)
-    start = [rng.normal(size=(3, 4)), rng.normal(size=4)]
-    ours = [Parameter(value) for value in start]
-    theirs = [torch.tensor(value, requires_grad=True) for value in start]
-    options = {"lr": 0.1, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-    sgd, sgd_theirs = SGD(ours, **options), torch.optim.SGD(theirs, **options)
-    for number in range(100):
-        sgd.lr = sgd_theirs.param_groups[0]["lr"] = 0.1 / (1 + 0.1 * number)
-        for mine, other in zip(ours, theirs, strict=True):
-            gradient = rng.normal(size=mine.value.shape) + mine.value
-            mine.grad += gradient
-            other.grad = torch.tensor(gradient)
-        sgd.step()
-        sgd_theirs.step()
-        for mine, other in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(mine.value, other.detach().numpy(), rtol=1e-10, atol=1e-10)
 
 
 def test_linear_holds_the_transpose_of_pytorchs_weight():

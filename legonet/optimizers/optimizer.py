@@ -1,0 +1,141 @@
+"""What all optimizers have in common: a learning rate, groups, and a step that uses the gradients up."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from legonet.arrays import Array, quiet
+from legonet.checks import check_number
+
+from .flat import FlatParameters
+from .groups import Group, Parameters
+
+
+class Optimizer(ABC):
+    r"""Moves parameters against their gradients: the base class of all optimizers.
+
+    An optimizer states its formula in `update`, for one vector θ and its gradient g, and how many vectors of the
+    same size it keeps for them from step to step.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter or of (str, Parameter)
+        What is to learn: ``net.parameters()``, or ``net.named_parameters()`` if there are groups.
+    lr : float
+        The learning rate α, at least 0.
+    weight_decay : float, optional
+        The weight decay, at least 0.
+    groups : sequence of Group, optional
+        Options of some parameters, by their names.
+    slots : int, optional
+        How many vectors are kept, zeros at first.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate. Set it between steps to follow a schedule.
+    weight_decay : float
+        The weight decay of the parameters to which no group gives their own.
+    steps : int
+        How many steps were made.
+
+    Raises
+    ------
+    OptionError
+        If a number is out of its bounds, the parameters are not a list of parameters, each once, or a group matches
+        none of them.
+
+    Notes
+    -----
+    What is kept from step to step for float16 parameters is kept in float32, in which the squares of their gradients
+    neither overflow nor vanish.
+
+    Examples
+    --------
+    Steps of the same size in each direction:
+
+    >>> import numpy as np
+    >>> from legonet import Parameter
+    >>> from legonet.optimizers import Optimizer
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, theta, g, slots, lr, weight_decay):
+    ...         theta -= lr * np.sign(g)
+    >>> weight = Parameter(np.array([1.0, 2.0]))
+    >>> weight.grad += np.array([0.3, -8.0])
+    >>> SignDescent([weight], lr=0.1).step()
+    >>> weight.value, weight.grad
+    (array([0.9, 2.1]), array([0., 0.]))
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        groups: Sequence[Group] = (),
+        slots: int = 0,
+    ) -> None:
+        self.lr = lr
+        self.weight_decay = check_number(type(self).__name__, "weight_decay", weight_decay, at_least=0)
+        self.steps = 0
+        self._flat = FlatParameters(type(self).__name__, parameters, groups)
+        self._slots = [
+            [np.zeros(theta.shape, np.result_type(theta, np.float32)) for _ in range(0 if options.frozen else slots)]
+            for theta, _, options in self._flat.vectors()
+        ]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate α."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr = check_number(type(self).__name__, "lr", lr, at_least=0)
+
+    @quiet
+    def step(self) -> None:
+        """Move every parameter that is not frozen against its gradient, and leave all gradients zero.
+
+        Gradients of several backward passes before a step add up.
+        """
+        vectors = self._flat.vectors()
+        self.steps += 1
+        for (theta, g, options), slots in zip(vectors, self._slots, strict=True):
+            if not options.frozen:
+                decay = self.weight_decay if options.weight_decay is None else options.weight_decay
+                self.update(theta, g, slots, self._lr * options.lr_factor, decay)
+            g.fill(0.0)
+
+    @abstractmethod
+    def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
+        """Write the new θ and the new slots into the arrays given.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray
+            Parameters θ of one dtype and the same options, end to end, of shape (n,).
+        g : numpy.ndarray
+            The gradient by them, of shape (n,). It is not written into.
+        slots : list of numpy.ndarray
+            What is kept from step to step, each of shape (n,).
+        lr : float
+            Their learning rate.
+        weight_decay : float
+            Their weight decay.
+        """
+
+
+def squarable(g: Array) -> Array:
+    """Return g in float32 at least, with finite numbers whose square would overflow cut to ones where it does not.
+
+    So a gradient of 1e200 makes a step as any other large one does. With its square, infinity, in the mean of the
+    squares, the parameter would stand still for ever. NaN and infinity stay.
+    """
+    dtype = np.result_type(g, np.float32)
+    limit = np.sqrt(np.finfo(dtype).max) / 2
+    if not (g.max(initial=0.0) <= limit and g.min(initial=0.0) >= -limit):
+        g = np.where(np.isinf(g), g, g.clip(-limit, limit))
+    return g.astype(dtype, copy=False)
