@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legonet import MultiHeadAttention
+from legonet import MultiHeadAttention, TransformerBlock
 from legonet.initializers import normal
 
 sizes = st.integers(1, 5)
@@ -24,6 +24,7 @@ def load(theirs, ours):
 
 
 def copy_numbers(pairs):
+    """Give the first of each pair the numbers of the second, transposed."""
     with torch.no_grad():
         for theirs, ours in pairs:
             theirs.copy_(torch.tensor(ours.value.T.copy()))
@@ -80,6 +81,55 @@ def test_attention_has_the_values_and_gradients_of_pytorch(batch, time, size, he
     def theirs(x, hidden):
         later = hide_later(time, causal)
         return module(x, x, x, key_padding_mask=hidden, attn_mask=later, need_weights=False)[0]
+
+    x, dy = rng.normal(size=(batch, time, features)), rng.normal(size=(batch, time, features))
+    compare(ours, theirs, x, draw_mask(rng, batch, time, causal) if masked else None, dy, pairs)
+
+
+@settings(deadline=None)
+@given(
+    batch=sizes,
+    time=sizes,
+    size=sizes,
+    heads=st.integers(1, 3),
+    hidden=sizes,
+    causal=st.booleans(),
+    masked=st.booleans(),
+    seed=seeds,
+)
+def test_a_block_has_the_values_and_gradients_of_pytorchs_encoder_layer(
+    batch, time, size, heads, hidden, causal, masked, seed
+):
+    rng, features = np.random.default_rng(seed), heads * size
+    ours = TransformerBlock(features, heads, hidden, causal=causal, rng=rng)
+    for parameter in ours.parameters():
+        parameter.value = parameter.value + normal(rng, parameter.value.shape, std=0.5)
+    module = torch.nn.TransformerEncoderLayer(
+        features,
+        heads,
+        hidden,
+        dropout=0.0,
+        activation="gelu",
+        batch_first=True,
+        norm_first=True,
+        dtype=torch.float64,
+    )
+    first, _, last = ours.network
+    pairs = load(module.self_attn, ours.attention) + copy_numbers(
+        [
+            (module.norm1.weight, ours.attention_norm.gain),
+            (module.norm1.bias, ours.attention_norm.bias),
+            (module.norm2.weight, ours.network_norm.gain),
+            (module.norm2.bias, ours.network_norm.bias),
+            (module.linear1.weight, first.weight),
+            (module.linear1.bias, first.bias),
+            (module.linear2.weight, last.weight),
+            (module.linear2.bias, last.bias),
+        ]
+    )
+
+    def theirs(x, hidden):
+        return module(x, src_mask=hide_later(time, causal), src_key_padding_mask=hidden)
 
     x, dy = rng.normal(size=(batch, time, features)), rng.normal(size=(batch, time, features))
     compare(ours, theirs, x, draw_mask(rng, batch, time, causal) if masked else None, dy, pairs)
