@@ -123,6 +123,7 @@ class Brick(ABC, Generic[Cache]):
             The parameter itself.
         """
         seen: set[int] = set()
+        default = Brick.named_parameters
 
         def walk(value: object, name: str) -> Iterator[tuple[str, Parameter]]:
             if isinstance(value, Parameter | Brick):
@@ -132,7 +133,10 @@ class Brick(ABC, Generic[Cache]):
             if isinstance(value, Parameter):
                 yield name, value
                 return
-            if isinstance(value, Brick | dict):
+            inside: list[tuple[Any, Any]]
+            if isinstance(value, Brick) and value is not self and type(value).named_parameters is not default:
+                inside = list(value.named_parameters())  # under the names that it has for them
+            elif isinstance(value, Brick | dict):
                 inside = list((vars(value) if isinstance(value, Brick) else value).items())
             else:
                 inside = list(enumerate(value)) if isinstance(value, list | tuple) else []

@@ -62,6 +62,18 @@ def test_bricks_that_know_each_other_are_no_endless_loop():
     assert names(parent) == ["scale", "child.shift"]
 
 
+def test_a_brick_may_have_names_of_its_own_for_its_parameters_and_keeps_them_inside_of_others():
+    class Renamed(Holder):
+        def named_parameters(self):
+            for name, found in super().named_parameters():
+                yield name.upper(), found
+
+    shared = parameter()
+    renamed = Renamed(scale=shared, inside=Holder(shift=parameter()))
+    assert names(renamed) == ["SCALE", "INSIDE.SHIFT"]
+    assert names(Holder(parts=[renamed], again=shared)) == ["parts.0.SCALE", "parts.0.INSIDE.SHIFT"]
+
+
 def test_equal_parameters_are_still_two():
     assert len(Holder(a=parameter(), b=parameter()).parameters()) == 2
 

@@ -77,9 +77,9 @@ class BatchNorm(Brick[tuple[Array, Array]]):
 
     Notes
     -----
-    The running statistics are plain arrays and no parameters: no optimizer moves them, and `parameters` does not list
-    them. A deep copy and a pickle of the brick keep them; who saves the numbers of a network by hand saves these two
-    arrays with them. For float16 they are kept in float32, in which all is computed inside.
+    The running statistics are plain arrays and no parameters: no optimizer moves them, and ``parameters()`` does not
+    list them. A deep copy and a pickle of the brick keep them; who saves the numbers of a network by hand saves these
+    two arrays with them. For float16 they are kept in float32, in which all is computed inside.
 
     A batch of no rows leaves them alone. One number a channel has the variance 0; PyTorch refuses it. As `forward`
     moves them, let only one thread at a time train the brick. PyTorch calls the gain ``weight``.

@@ -54,7 +54,12 @@ def from_functions(
 
     Notes
     -----
-    Functions that draw from NumPy's global generator draw the same numbers in every forward.
+    In a container it is a brick like any other: ``Sequential(Linear(2, 3), from_functions(np.tanh, tanh_backward))``
+    is trained, copied and checked as a whole. Shapes and dtypes are as the functions take and give them.
+
+    Functions that draw from NumPy's global generator draw the same numbers in every forward, so that they can be
+    checked; keeping that generator as it was takes 0.3 ms a pass. What is to draw anew in each step of training is
+    written as a brick with a generator of its own, as `legonet.Dropout` is.
 
     Examples
     --------

@@ -1,15 +1,18 @@
 """A plain pair of functions becomes a brick that can be checked."""
 
 import copy
+import pickle
 import re
 from functools import partial
 
 import numpy as np
 import pytest
 
-from legonet import GradientError, OptionError
+from legonet import SGD, GradientError, Linear, MSELoss, OptionError, Residual, Sequential, Tanh
 from legonet.interop import from_functions
-from legonet.testing import check_brick
+from legonet.testing import brick_test, check_brick
+from legonet.training import backpropagate
+from strategies import normal
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 3))
@@ -175,3 +178,94 @@ def test_misuse_in_the_passes_is_refused(forward, backward, parameters, message)
     brick = from_functions(forward, backward or affine_backward, parameters=parameters)
     with pytest.raises(OptionError, match=re.escape(message)):
         brick.backward(X, brick.forward(X)[1])
+
+
+# As a brick among others ----------------------------------------------------------------------------------------------
+
+
+def function_affine(n, k, dtype=np.float64, seed=0):
+    parameters = {"W": normal(n, k, seed=seed, dtype=dtype), "b": np.zeros(k, dtype)}
+    return from_functions(affine, affine_backward, parameters=parameters, name="Affine")
+
+
+def function_tanh():
+    return from_functions(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2))
+
+
+test_its_derivative = brick_test(
+    function_affine, "(batch, n)", options={"dtype": [np.float64], "seed": [0, 1]}, independent_rows=True
+)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Sequential(function_affine(3, 4), Tanh(), function_affine(4, 2)),
+        Sequential(Linear(3, 4, rng=0), function_tanh(), Linear(4, 2, rng=1)),
+        Residual(function_affine(3, 3)),
+        Residual(Sequential(function_tanh()), function_affine(3, 3)),
+        Residual(from_functions(lambda x: x, lambda dy, x: dy)),
+        Sequential(*[function_affine(3, 3)] * 2),
+    ],
+    ids=repr,
+)
+def test_inside_of_containers_it_is_checked_as_any_brick(net):
+    check_brick(net, X, independent_rows=True)
+
+
+def test_it_learns_exactly_as_the_brick_that_does_the_same():
+    bricks = [Linear(2, 8, rng=0), Tanh(), Linear(8, 1, rng=1)]
+    functions = [function_affine(2, 8), function_tanh(), function_affine(8, 1)]
+    for function, brick in zip(functions, bricks, strict=True):
+        for mine, its in zip(function.parameters(), brick.parameters(), strict=True):
+            mine.value = its.value.copy()
+    x = normal(16, 2)
+    target, losses = x[:, :1] * x[:, 1:], []
+    for net in (Sequential(*bricks), Sequential(*functions)):
+        sgd = SGD(net.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(50):
+            loss = backpropagate(net, MSELoss(), x, target).loss
+            sgd.step()
+        losses.append(loss)
+    assert losses[0] < 0.1
+    assert losses[1] == pytest.approx(losses[0], rel=1e-10)
+
+
+def test_its_parameters_have_their_names_in_a_network_and_in_its_table():
+    net = Sequential(function_affine(3, 4), Residual(function_affine(4, 4)))
+    names = [name for name, _ in net.named_parameters()]
+    assert names == ["bricks.0.W", "bricks.0.b", "bricks.1.brick.W", "bricks.1.brick.b"]
+    assert str(net).splitlines()[1] == "  [0] Affine      16  W (3, 4), b (4,)"
+
+
+def test_float32_stays_float32_as_far_as_the_functions_keep_it():
+    net = Sequential(function_affine(3, 4, np.float32), function_tanh(), Linear(4, 2, rng=0, dtype=np.float32))
+    y, cache = net.forward(X.astype(np.float32))
+    dx = net.backward(np.ones_like(y), cache)
+    assert {array.dtype for array in (y, dx, *(parameter.grad for parameter in net.parameters()))} == {
+        np.dtype(np.float32)
+    }
+    check_brick(net, X.astype(np.float32))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])  # noqa: S301
+def test_a_copy_of_a_network_of_functions_learns_by_itself(duplicate):
+    net = Sequential(function_affine(3, 2), from_functions(np.positive, passed_on))
+    other = duplicate(net)
+    before = net(X)
+    assert np.array_equal(other(X), before)
+    backpropagate(other, MSELoss(), X, np.zeros((4, 2)))
+    SGD(other.parameters(), lr=0.1).step()
+    assert np.array_equal(net(X), before)
+    assert not np.allclose(other(X), before)
+    assert not net.parameters()[0].grad.any()
+
+
+def passed_on(dy, x):
+    return dy
+
+
+def test_what_a_function_raises_says_where_it_stands():
+    with pytest.raises(ValueError, match="matmul") as caught:
+        Sequential(Tanh(), function_affine(3, 2))(np.zeros((4, 5)))
+    assert caught.value.__notes__ == ["  in Sequential[1]: Affine"]
