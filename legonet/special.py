@@ -229,32 +229,6 @@ def root_mean_square(x: Array, eps: float) -> tuple[Array, Array]:
     return root, square
 
 
-def classes_first(x: Array) -> Array:
-    """Return the transpose of a matrix: a copy if that makes reductions over its columns faster.
-
-    NumPy reduces short rows one by one. Laid out anew, so that all first columns come first, then all second ones, few
-    columns are reduced by a few operations on long vectors, in a third of the time.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        Of shape (n, classes).
-
-    Returns
-    -------
-    numpy.ndarray
-        The same numbers, of shape (classes, n).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from legonet.special import classes_first
-    >>> classes_first(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])).max(axis=0)
-    array([3., 6.])
-    """
-    return x.T.copy() if x.shape[1] < 32 else x.T
-
-
 def silu(x: Array) -> Array:
     """Return x / (1 + e^-x) of each entry, within 2 ULP for every finite number.
 

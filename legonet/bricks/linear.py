@@ -106,7 +106,7 @@ class Linear(Brick[Array]):
         y: Array = rows(x).dot(W)
         if self.bias is not None:
             y += self.bias.value
-        return y.reshape(x.shape[:-1] + W.shape[1:]), x
+        return y if x.ndim == 2 else y.reshape(x.shape[:-1] + W.shape[1:]), x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:

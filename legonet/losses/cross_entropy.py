@@ -5,11 +5,21 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, brief, check_array, check_indices, check_probabilities, quiet, rows
+from legonet.arrays import (
+    Array,
+    brief,
+    check_array,
+    check_indices,
+    check_probabilities,
+    classes_first,
+    ones,
+    quiet,
+    rows,
+)
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
 from legonet.errors import OptionError
-from legonet.special import classes_first, log_softmax
+from legonet.special import log_softmax
 
 Cache: TypeAlias = tuple[Any, ...]
 
@@ -120,11 +130,13 @@ class CrossEntropyLoss(Brick[Cache]):
         e = np.exp(z - largest)
         own = e[right]
         e[right] = 0.0  # the others are summed without it, which keeps their digits
-        others = e.sum(axis=0)
+        others = ones(len(e), e.dtype).dot(e)
         losses = np.log1p(others - (1.0 - own)) + (largest - z[right])
-        weights = 1.0 if w is None else w[labels].astype(x.dtype)
-        loss = float((losses * weights).sum(dtype=np.float64)) / (W or 1)
-        return loss, (y.shape, kept, W or 1, (right, weights, e, own, others))
+        weights = 1.0
+        if w is not None:
+            weights = w[labels].astype(x.dtype)
+            losses = losses * weights
+        return _mean(losses, W), (y.shape, kept, W or 1, (right, weights, e, own, others))
 
     def _forward_shares(self, y: Array, kept: Any, s: Array, W: float) -> tuple[float, Cache]:
         """Do so for shares s of all classes, before they are smoothed and weighed."""
@@ -133,7 +145,7 @@ class CrossEntropyLoss(Brick[Cache]):
             s = s * self.class_weights.astype(s.dtype)
         log_p = log_softmax(rows(y) if kept is None else rows(y)[kept])
         losses = np.where(s == 0.0, 0.0, s * log_p)  # log p of a class that cannot be is -infinity
-        return float(-losses.sum(dtype=np.float64)) / (W or 1), (y.shape, kept, W or 1, (s, log_p))
+        return -_mean(losses, W), (y.shape, kept, W or 1, (s, log_p))
 
     @quiet
     def backward(self, dloss: float, cache: Cache) -> Array:
@@ -162,9 +174,11 @@ class CrossEntropyLoss(Brick[Cache]):
         return target[kept], kept.ravel()
 
     def __repr__(self) -> str:
-        weights = None if self.class_weights is None else self.class_weights.tolist()
-        given = {"label_smoothing": self.label_smoothing, "ignore_index": self.ignore_index, "class_weights": weights}
-        options = [f"{name}={brief(value)}" for name, value in given.items() if value not in (0.0, None)]
+        options = [f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []
+        if self.ignore_index is not None:
+            options.append(f"ignore_index={self.ignore_index}")
+        if self.class_weights is not None:
+            options.append(f"class_weights={brief(' '.join(repr(self.class_weights).split()))}")
         return f"CrossEntropyLoss({', '.join(options)})"
 
 
@@ -173,6 +187,10 @@ def _are_probabilities(target: Any, y: Array) -> bool:
     if not isinstance(target, np.ndarray):
         return False
     return target.shape == y.shape or (target.dtype.kind == "f" and target.ndim == y.ndim)
+
+
+def _mean(losses: Array, W: float) -> float:
+    return float(np.add.reduce(losses, axis=None, dtype=np.float64)) / (W or 1)
 
 
 def _put_back(dx: Array, kept: Any) -> Array:
