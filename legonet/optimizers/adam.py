@@ -1,5 +1,6 @@
 """Adam, θ ← θ - α m / (√v + ε): means of the gradient and of its square, of the recent steps."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,7 +56,8 @@ class Adam(Optimizer):
     -----
     The formulas are the paper's algorithm 1 and those of PyTorch's ``Adam``: ε is added to the root of the corrected
     v, not put under the root nor added before the correction. With v = 0 there is no gradient, and no step. The
-    corrections 1 - βᵗ are computed in Python floats also for float32 parameters.
+    corrections 1 - βᵗ are computed in Python floats also for float32 parameters, and drawn together as the end of the
+    paper's section 2 has it.
 
     A finite gradient too large to be squared (above 6e153 in float64, 9e18 in float32) counts as one that just can
     be; PyTorch's v becomes infinite there, and the parameter stands still from then on.
@@ -94,7 +96,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=2)
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
-        """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ)."""
+        """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), the corrections drawn together."""
         m, v = slots
         if weight_decay:
             g = g + weight_decay * theta
@@ -103,8 +105,8 @@ class Adam(Optimizer):
         m += (1 - self.beta1) * g
         v *= self.beta2
         v += (1 - self.beta2) * (g * g)
-        v_hat = v / (1 - self.beta2**self.steps)
-        theta -= lr / (1 - self.beta1**self.steps) * m / (np.sqrt(v_hat) + self.eps)
+        root = math.sqrt(1 - self.beta2**self.steps)
+        theta -= lr * root / (1 - self.beta1**self.steps) * m / (np.sqrt(v) + root * self.eps)
 
     def __repr__(self) -> str:
         options = f"beta1={self.beta1:g}, beta2={self.beta2:g}, eps={self.eps:g}, weight_decay={self.weight_decay:g}"

@@ -134,8 +134,9 @@ def squarable(g: Array) -> Array:
     So a gradient of 1e200 makes a step as any other large one does. With its square, infinity, in the mean of the
     squares, the parameter would stand still for ever. NaN and infinity stay.
     """
-    dtype = np.result_type(g, np.float32)
-    limit = np.sqrt(np.finfo(dtype).max) / 2
-    if not (g.max(initial=0.0) <= limit and g.min(initial=0.0) >= -limit):
+    if g.dtype == np.float16:
+        g = g.astype(np.float32)
+    if not np.isfinite(g.dot(g)):  # so it is seldom, and costs little to know
+        limit = np.sqrt(np.finfo(g.dtype).max) / 2
         g = np.where(np.isinf(g), g, g.clip(-limit, limit))
-    return g.astype(dtype, copy=False)
+    return g
