@@ -1,11 +1,10 @@
-import inspect
-
 import numpy as np
 import pytest
 
+from elementwise import SlopeFromInputTests
 from legonet import LeakyReLU, OptionError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, elementwise_cases, normal
+from strategies import elementwise_cases
 from ulp import EVERY_FLOAT16, points
 
 leaky = LeakyReLU(slope=0.25)
@@ -22,6 +21,21 @@ test_its_derivative = brick_test(
 )
 
 
+class TestLeakyReLU(SlopeFromInputTests):
+    brick = leaky
+    ends, slope_ends, slope_at_nan = (-np.inf, np.inf), (0.25, 1.0), 0.25
+    value_ulp = float32_ulp = 1  # half of a smallest number, which counts double
+    slope_ulp = layout_tolerance = 0
+
+    @staticmethod
+    def exact(x):
+        return max(x, x / 4)
+
+    @staticmethod
+    def exact_slope(x):
+        return 1 if x > 0 else 0.25
+
+
 def test_the_numbers_worked_by_hand():
     y, cache = leaky.forward(np.array([[1.5, -2.0], [0.0, 3.0]]))
     assert y.tolist() == [[1.5, -0.5], [0.0, 3.0]]
@@ -29,14 +43,11 @@ def test_the_numbers_worked_by_hand():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_no_finite_number_gives_a_warning(dtype):
-    finite = points(dtype) if dtype != np.float16 else EVERY_FLOAT16[np.isfinite(EVERY_FLOAT16)]
-    with np.errstate(under="ignore"):
-        y, cache = inspect.unwrap(LeakyReLU.forward)(leaky, finite)
-        dx = inspect.unwrap(LeakyReLU.backward)(leaky, np.ones_like(y), cache)
-    assert y.dtype == dx.dtype == dtype
-    np.testing.assert_array_equal(y, np.where(finite > 0, finite, finite * dtype(0.25)))
-    np.testing.assert_array_equal(dx, np.where(finite > 0, dtype(1), dtype(0.25)))
+def test_every_number_is_itself_or_its_quarter_to_the_last_bit(dtype):
+    x = points(dtype) if dtype != np.float16 else EVERY_FLOAT16[np.isfinite(EVERY_FLOAT16)]
+    y, cache = leaky.forward(x)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, x * dtype(0.25)))
+    np.testing.assert_array_equal(leaky.backward(np.ones_like(y), cache), np.where(x > 0, dtype(1), dtype(0.25)))
 
 
 @pytest.mark.parametrize("slope", [0.01, 1 / 3, 0.7])
@@ -45,21 +56,10 @@ def test_above_0_the_slope_is_exactly_1(slope):
     assert LeakyReLU(slope=slope).backward(np.ones(2), x).tolist() == [1.0, 1.0]
 
 
-def test_not_a_number_stays_one_and_infinity_gives_the_ends():
-    np.testing.assert_array_equal(leaky(np.array([np.nan, np.inf, -np.inf])), [np.nan, np.inf, -np.inf])
-
-
 @pytest.mark.parametrize("slope", [0, -0.1, 1.5, np.nan, "0.1", None, True])
 def test_a_slope_that_is_none_is_refused(slope):
     with pytest.raises(OptionError, match="LeakyReLU needs slope as a finite number > 0 and <= 1, but slope is"):
         LeakyReLU(slope=slope)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    np.testing.assert_array_equal(leaky(layout(x)), leaky(x))
-    np.testing.assert_array_equal(leaky.backward(layout(dy), layout(x)), dy * np.where(x > 0, 1, 0.25))
 
 
 def test_it_prints_as_it_is_written():
