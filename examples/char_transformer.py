@@ -47,8 +47,8 @@ Text: TypeAlias = npt.NDArray[Any]  # characters as whole numbers
 
 TEXT = Path(__file__).parent / "data" / "sonnets.txt"
 HELD_OUT = 5  # so many sonnets, the last ones, are not trained on
-WINDOW, BATCH = 64, 16  # characters that the network sees at once, and windows in a step
-FEATURES, HEADS, HIDDEN, BLOCKS, DROPOUT = 64, 4, 256, 2, 0.1
+WINDOW, BATCH = 32, 32  # characters that the network sees at once, and windows in a step
+FEATURES, HEADS, HIDDEN, BLOCKS, DROPOUT = 64, 4, 128, 2, 0.2
 MOMENTS = 40  # so often a run is measured
 LINE = "My mistress' eyes are nothing"  # a held-out one; the attention to it is drawn
 
@@ -240,14 +240,14 @@ def read_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--steps",
         type=whole_number(1),
-        default=1000,
+        default=2000,
         metavar="STEPS",
-        help="steps of training, each on 16 windows of 64 characters (default: %(default)s)",
+        help="steps of training, each on 32 windows of 32 characters (default: %(default)s)",
     )
     add(
         "--lr",
         type=finite_number(zero=False),
-        default=0.003,
+        default=0.006,
         metavar="RATE",
         help="learning rate of Adam at the start; it falls to 0 (default: %(default)s)",
     )
