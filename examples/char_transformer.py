@@ -240,7 +240,7 @@ def read_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--steps",
         type=whole_number(1),
-        default=2000,
+        default=1200,
         metavar="STEPS",
         help="steps of training, each on 32 windows of 32 characters (default: %(default)s)",
     )

@@ -681,7 +681,7 @@ def test_a_folder_that_nobody_can_write_to_is_refused(monkeypatch, capsys):
 
 DEFAULTS = {
     "char_transformer.py": {
-        "--steps": "2000",
+        "--steps": "1200",
         "--lr": "0.006",
         "--length": "400",
         "--seed": "0",

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.bricks.attention import in_heads, shares
 from legonet.bricks.linear import Linear
 from legonet.checks import check_dtype, check_rng, check_size
 from legonet.errors import OptionError
@@ -124,11 +125,11 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
         check_array(self, "x", x, ("batch", "time", len(W)), W.dtype)
         if mask is not None:
             check_array(self, "mask", mask, x.shape[:2], np.bool_)
-        q, k, v = _in_heads(self.qkv(x), self.heads, 3)
+        q, k, v = in_heads(self.qkv(x), self.heads, parts=3)
         q = q / math.sqrt(q.shape[-1])
-        a = _shares(q @ k.mT, self.causal, mask)
+        a = shares(q @ k.mT, causal=self.causal, mask=mask)
         m = np.empty(x.shape, x.dtype)
-        np.matmul(a, v, out=_in_heads(m, self.heads)[0])
+        np.matmul(a, v, out=in_heads(m, self.heads)[0])
         return self.output(m), (x, q, k, v, a, m)
 
     @quiet
@@ -137,9 +138,9 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
         x, q, k, v, a, m = cache
         check_array(self, "dy", dy, x.shape, x.dtype)
         dm = self.output.backward(dy, m)
-        (m,), (dm,) = _in_heads(m, self.heads), _in_heads(dm, self.heads)
+        (m,), (dm,) = in_heads(m, self.heads), in_heads(dm, self.heads)
         dqkv = np.empty((*x.shape[:2], 3 * x.shape[2]), x.dtype)
-        dq, dk, dv = _in_heads(dqkv, self.heads, 3)
+        dq, dk, dv = in_heads(dqkv, self.heads, parts=3)
         np.matmul(a.mT, dm, out=dv)
         ds = dm @ v.mT
         ds -= np.vecdot(dm, m)[..., np.newaxis]  # that is Σ dA A over the positions, since M = A V
@@ -157,23 +158,3 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
         options = f"{', causal=True' if self.causal else ''}{'' if bias else ', bias=False'}"
         options += "" if W.dtype == np.float64 else f", dtype={W.dtype}"
         return f"MultiHeadAttention({len(W)}, {self.heads}{options})"
-
-
-def _in_heads(x: Array, heads: int, parts: int = 1) -> Array:
-    """Return views of the parts that lie side by side in x, each of shape (batch, heads, time, d)."""
-    batch, time, columns = x.shape
-    return x.reshape(batch, time, parts, heads, columns // parts // heads).transpose(2, 0, 3, 1, 4)
-
-
-def _shares(scores: Array, causal: bool, mask: npt.NDArray[np.bool_] | None) -> Array:
-    """Turn scores, in their place, into the softmax over what a position sees; zeros if it sees nothing."""
-    time = scores.shape[-1]
-    seen = np.tri(time, k=0 if causal else time, dtype=bool)
-    if mask is not None:
-        seen = seen & mask[:, np.newaxis, np.newaxis]
-    blind = ~seen.any(axis=-1, keepdims=True)
-    scores += np.where(seen, 0.0, -np.inf).astype(scores.dtype)
-    scores -= np.where(blind, 0.0, scores.max(axis=-1, keepdims=True, initial=-np.inf))
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=-1, keepdims=True) + blind
-    return scores

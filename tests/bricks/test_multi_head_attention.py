@@ -49,8 +49,8 @@ test_its_derivative_in_two_heads = brick_test(
 def plain(features, **options):
     """Attention without biases, in which the output is the mixture and Q, K and V are x."""
     attention = MultiHeadAttention(features, 1, bias=False, **options)
-    attention.qkv.weight.value = np.tile(np.eye(features), 3)
-    attention.output.weight.value = np.eye(features)
+    eye = np.eye(features, dtype=attention.output.weight.value.dtype)
+    attention.qkv.weight.value, attention.output.weight.value = np.tile(eye, 3), eye
     return attention
 
 
@@ -143,6 +143,13 @@ def test_a_large_score_that_is_hidden_takes_nothing_from_the_others():
     hidden = attention(x, np.array([[True, True, False]]))
     np.testing.assert_allclose(hidden[:, :2], attention(x[:, :2].copy()), rtol=1e-15)
     assert hidden[0, 2] == 2.0
+
+
+def test_what_is_hidden_may_overflow():
+    attention, x = plain(1, dtype=np.float16), np.array([[[1.0], [2.0], [3e4]]], np.float16)
+    y, cache = attention.forward(x, np.array([[True, True, False]]))
+    assert np.isfinite(y[:, :2]).all()
+    assert np.isfinite(attention.backward(np.array([[[1.0], [1.0], [0.0]]], np.float16), cache)[:, :2]).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
