@@ -6,16 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, ones, quiet, rows
-from legonet.brick import Brick
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from legonet.special import sigmoid
 
-from .recurrence import Mask, recurrent_parameters, time_first
+from .recurrence import Mask, Recurrent, time_first
 
 Cache: TypeAlias = tuple[Array, Array, Array, Array]
 
 
-class GRU(Brick[Cache]):
+class GRU(Recurrent[Cache]):
     r"""A recurrent network whose update gate mixes the state before with a new candidate.
 
     .. math::
@@ -118,9 +117,7 @@ class GRU(Brick[Cache]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        self.input_weight, self.hidden_weight, self.bias = recurrent_parameters(
-            "GRU", 3, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype
-        )
+        super().__init__(3, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
@@ -144,18 +141,7 @@ class GRU(Brick[Cache]):
 
     @quiet
     def backward(self, dy: Array, cache: Cache) -> Array:
-        """Add dL/dW, dL/dU and dL/db to the gradients and return dL/dx_t = da_t Wᵀ."""
-        da = self._through_time(dy, cache)
-        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(cache[0].shape)
-        return dx.swapaxes(0, 1)
-
-    def backward_parameters(self, dy: Array, cache: Cache) -> None:
-        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ du_t and dL/db = Σ da_t to the gradients."""
-        self._through_time(dy, cache)
-
-    @quiet
-    def _through_time(self, dy: Array, cache: Cache) -> Array:
-        """Add the gradients of the parameters and return da."""
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ du_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
         x, gates, m, h = cache
         time, batch, hidden = m.shape
         check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
@@ -177,8 +163,5 @@ class GRU(Brick[Cache]):
         self.input_weight.grad += rows(x).T.dot(rows(da))
         self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(du))
         self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
-        return da
-
-    def __repr__(self) -> str:
-        inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
-        return f"GRU({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"
+        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(x.shape)
+        return dx.swapaxes(0, 1)

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, ones, quiet, rows
-from legonet.brick import Brick
 from legonet.initializers import Initializer, glorot_uniform, orthogonal
 from legonet.special import sigmoid
 
-from .recurrence import Mask, recurrent_parameters, time_first
+from .recurrence import Mask, Recurrent, time_first
 
 Cache: TypeAlias = tuple[Array, Mask | None, Array, Array, Array]
 
@@ -30,7 +29,7 @@ def remembering(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return bias
 
 
-class LSTM(Brick[Cache]):
+class LSTM(Recurrent[Cache]):
     r"""A recurrent network whose cells keep what they hold until a gate says otherwise.
 
     .. math::
@@ -130,9 +129,7 @@ class LSTM(Brick[Cache]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        self.input_weight, self.hidden_weight, self.bias = recurrent_parameters(
-            "LSTM", 4, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype
-        )
+        super().__init__(4, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
@@ -147,7 +144,7 @@ class LSTM(Brick[Cache]):
             a = gates[t] + h[t].dot(U)
             gates[t] = sigmoid(a)
             g[t] = np.tanh(a[:, 2 * hidden : 3 * hidden])
-            if padding is not None:  # there c is kept, and h below
+            if padding is not None:  # there the gates keep c
                 i[t, padding[t]], f[t, padding[t]], o[t, padding[t]] = 0.0, 1.0, 0.0
             c[t + 1] = f[t] * c[t] + i[t] * g[t]
             h[t + 1] = o[t] * np.tanh(c[t + 1])
@@ -157,18 +154,7 @@ class LSTM(Brick[Cache]):
 
     @quiet
     def backward(self, dy: Array, cache: Cache) -> Array:
-        """Add dL/dW, dL/dU and dL/db to the gradients and return dL/dx_t = da_t Wᵀ."""
-        da = self._through_time(dy, cache)
-        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(cache[0].shape)
-        return dx.swapaxes(0, 1)
-
-    def backward_parameters(self, dy: Array, cache: Cache) -> None:
-        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t to the gradients."""
-        self._through_time(dy, cache)
-
-    @quiet
-    def _through_time(self, dy: Array, cache: Cache) -> Array:
-        """Add the gradients of the parameters and return da."""
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
         x, padding, gates, h, c = cache
         time, batch, hidden = h[1:].shape
         check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
@@ -194,8 +180,5 @@ class LSTM(Brick[Cache]):
         self.input_weight.grad += rows(x).T.dot(rows(da))
         self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(da))
         self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
-        return da
-
-    def __repr__(self) -> str:
-        inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
-        return f"LSTM({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"
+        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(x.shape)
+        return dx.swapaxes(0, 1)

@@ -1,72 +1,86 @@
 """What the recurrent bricks share: how they draw their parameters and take a sequence."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from legonet.arrays import Array, check_array
+from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
 from legonet.initializers import Initializer, initialize
 from legonet.parameter import Parameter
+
+Cache = TypeVar("Cache")
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """A NumPy array of truth values."""
 
 
-def recurrent_parameters(
-    who: str,
-    blocks: int,
-    sizes: tuple[int, int],
-    initial: tuple[Initializer | Array, Initializer | Array, Initializer | Array],
-    rng: np.random.Generator | int | None,
-    dtype: npt.DTypeLike,
-) -> tuple[Parameter, Parameter, Parameter]:
-    """Make the parameters W, U and b of a recurrent brick.
+class Recurrent(Brick[Cache]):
+    """A recurrent brick without its passes: it has three parameters, and prints with its sizes.
 
     The columns of W and U come in blocks, one for each gate, and an initializer draws each block by itself.
 
     Parameters
     ----------
-    who : str
-        The brick; it starts the message of an error.
     blocks : int
         The number of blocks.
     sizes : tuple of int
         in_features and hidden.
     initial : tuple
-        An initializer, or the numbers themselves, for each of the three.
+        For each of the parameters an initializer, or the numbers themselves.
     rng, dtype
         As in `Linear`.
 
-    Returns
-    -------
-    tuple of Parameter
-        W of shape (in_features, blocks * hidden), U of shape (hidden, blocks * hidden), b of shape (blocks * hidden,).
+    Attributes
+    ----------
+    input_weight : Parameter
+        W, of shape (in_features, blocks * hidden).
+    hidden_weight : Parameter
+        U, of shape (hidden, blocks * hidden).
+    bias : Parameter
+        b, of shape (blocks * hidden,).
 
     Examples
     --------
     >>> import numpy as np
-    >>> from legonet.bricks.recurrence import recurrent_parameters
-    >>> from legonet.initializers import orthogonal, zeros
-    >>> W, U, b = recurrent_parameters("GRU", 3, (2, 4), (orthogonal, orthogonal, zeros), 0, np.float64)
-    >>> W.value.shape, U.value.shape, b.value.shape
-    ((2, 12), (4, 12), (12,))
-    >>> np.allclose(U.value[:, :4].T @ U.value[:, :4], np.eye(4))
+    >>> from legonet import GRU
+    >>> from legonet.bricks.recurrence import Recurrent
+    >>> gru = GRU(2, 4)
+    >>> isinstance(gru, Recurrent)
+    True
+    >>> U = gru.hidden_weight.value[:, :4]
+    >>> np.allclose(U.T @ U, np.eye(4))
     True
     """
-    inputs, hidden = check_size(who, "in_features", sizes[0]), check_size(who, "hidden", sizes[1])
-    dtype, rng = check_dtype(who, dtype), check_rng(who, rng)
 
-    def draw(name: str, numbers: Initializer | Array, rows: int) -> Parameter:
-        if not callable(numbers):
-            return initialize(who, name, numbers, rng, (rows, blocks * hidden), dtype)
-        drawn = [initialize(who, name, numbers, rng, (rows, hidden), dtype).value for _ in range(blocks)]
-        return Parameter(np.concatenate(drawn, axis=1))
+    def __init__(
+        self,
+        blocks: int,
+        sizes: tuple[int, int],
+        initial: tuple[Initializer | Array, Initializer | Array, Initializer | Array],
+        rng: np.random.Generator | int | None,
+        dtype: npt.DTypeLike,
+    ) -> None:
+        who = type(self).__name__
+        inputs, hidden = check_size(who, "in_features", sizes[0]), check_size(who, "hidden", sizes[1])
+        dtype, rng = check_dtype(who, dtype), check_rng(who, rng)
 
-    W, U, b = initial
-    bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
-    return draw("input_weight", W, inputs), draw("hidden_weight", U, hidden), bias
+        def draw(name: str, numbers: Initializer | Array, rows: int) -> Parameter:
+            if not callable(numbers):
+                return initialize(who, name, numbers, rng, (rows, blocks * hidden), dtype)
+            drawn = [initialize(who, name, numbers, rng, (rows, hidden), dtype).value for _ in range(blocks)]
+            return Parameter(np.concatenate(drawn, axis=1))
+
+        W, U, b = initial
+        self.input_weight = draw("input_weight", W, inputs)
+        self.hidden_weight = draw("hidden_weight", U, hidden)
+        self.bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
+
+    def __repr__(self) -> str:
+        inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
+        return f"{type(self).__name__}({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"
 
 
 def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Array, Mask | None]:

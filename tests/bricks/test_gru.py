@@ -10,18 +10,18 @@ _ZERO = "zero times any number is zero"
 _EMPTY = "all of it is written before it is read"
 
 EQUIVALENT = {
-    "GRU._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
-    "GRU._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
-    "GRU._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
-    "GRU._through_time: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
-    "GRU._through_time: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
-    "GRU._through_time: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
-    "GRU._through_time: du = np.empty_like(gates) → du = -np.empty_like(gates)": _EMPTY,
-    "GRU._through_time: du = np.empty_like(gates) → du = np.empty_like(gates) * 2": _EMPTY,
-    "GRU._through_time: du = np.empty_like(gates) → du = np.empty_like(gates) * 0.5": _EMPTY,
-    "GRU._through_time: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
+    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
+    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
+    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
+    "GRU.backward: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
+    "GRU.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
+    "GRU.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
+    "GRU.backward: du = np.empty_like(gates) → du = -np.empty_like(gates)": _EMPTY,
+    "GRU.backward: du = np.empty_like(gates) → du = np.empty_like(gates) * 2": _EMPTY,
+    "GRU.backward: du = np.empty_like(gates) → du = np.empty_like(gates) * 0.5": _EMPTY,
+    "GRU.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
     " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "GRU._through_time: ones(time * batch, da.dtype).dot(rows(da))"
+    "GRU.backward: ones(time * batch, da.dtype).dot(rows(da))"
     " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
 }
 

@@ -11,20 +11,20 @@ _ZERO = "zero times any number is zero"
 _EMPTY = "all of it is written before it is read"
 
 EQUIVALENT = {
-    "LSTM._through_time: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
+    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
     " → dh, dc = -np.zeros((2, batch, hidden), h.dtype)": _ZERO,
-    "LSTM._through_time: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
+    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
     " → dh, dc = np.zeros((2, batch, hidden), h.dtype) * 2": _ZERO,
-    "LSTM._through_time: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
+    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
     " → dh, dc = np.zeros((2, batch, hidden), h.dtype) * 0.5": _ZERO,
-    "LSTM._through_time: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
-    "LSTM._through_time: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
-    "LSTM._through_time: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
-    "LSTM._through_time: 2 * hidden → -2 * hidden": "of four blocks, the third is also the last but one",
-    "LSTM._through_time: 2 * hidden → 2 * -hidden": "of four blocks, the third is also the last but one",
-    "LSTM._through_time: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
+    "LSTM.backward: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
+    "LSTM.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
+    "LSTM.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
+    "LSTM.backward: 2 * hidden → -2 * hidden": "of four blocks, the third is also the last but one",
+    "LSTM.backward: 2 * hidden → 2 * -hidden": "of four blocks, the third is also the last but one",
+    "LSTM.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
     " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "LSTM._through_time: ones(time * batch, da.dtype).dot(rows(da))"
+    "LSTM.backward: ones(time * batch, da.dtype).dot(rows(da))"
     " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
 }
 

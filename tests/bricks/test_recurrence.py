@@ -151,19 +151,6 @@ def test_the_layout_in_memory_changes_nothing(kind, layout):
 
 
 @every_kind
-def test_training_leaves_the_input_gradient_out(kind):
-    class NoInputGradient(kind):
-        def backward(self, dy, cache):
-            raise AssertionError
-
-    brick, same = NoInputGradient(2, 3, rng=0), kind(2, 3, rng=0)
-    y, cache = brick.forward(normal(4, 5, 2))
-    brick.backward_parameters(like(y), cache)
-    same.backward(like(y), cache)
-    assert_close(gradients(brick), gradients(same), 0)
-
-
-@every_kind
 def test_what_is_no_sequence_is_refused(kind):
     brick, name = kind(2, 3), kind.__name__
     for x in (normal(4, 2), normal(4, 5, 3), normal(1, 4, 5, 2)):

@@ -9,15 +9,15 @@ cases = recurrent_cases(RNN)
 _ZERO = "zero times any number is zero"
 
 EQUIVALENT = {
-    "RNN._through_time: da[padding] = 0.0 → da[padding] = -0.0": _ZERO,
-    "RNN._through_time: da[padding] = 0.0 → da[padding] = 0.0 * 2": _ZERO,
-    "RNN._through_time: da[padding] = 0.0 → da[padding] = 0.0 * 0.5": _ZERO,
-    "RNN._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
-    "RNN._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
-    "RNN._through_time: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
-    "RNN._through_time: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
+    "RNN.backward: da[padding] = 0.0 → da[padding] = -0.0": _ZERO,
+    "RNN.backward: da[padding] = 0.0 → da[padding] = 0.0 * 2": _ZERO,
+    "RNN.backward: da[padding] = 0.0 → da[padding] = 0.0 * 0.5": _ZERO,
+    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
+    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
+    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
+    "RNN.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
     " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "RNN._through_time: ones(time * batch, da.dtype).dot(rows(da))"
+    "RNN.backward: ones(time * batch, da.dtype).dot(rows(da))"
     " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
 }
 
