@@ -238,7 +238,7 @@ def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], s
         else:
             check_array(who, name, array, shape, np.intp)
     check_array(who, name, array, shape, array.dtype)
-    if array.size and not (array.min() >= 0 and array.max() < below):
+    if array.size and array.astype(np.uint64).max() >= below:  # a negative number becomes a huge one
         place = tuple(np.argwhere((array < 0) | (array >= below))[0].tolist())
         at = f"{name}[{', '.join(map(str, place))}]"
         legal = f"{name} from 0 to {below - 1}" if below else f"no {name} at all"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from legonet import DtypeError, RangeError, ShapeError, check_array
-from legonet.arrays import ROWS, brief, check_indices, ones, quiet, rows
+from legonet.arrays import ROWS, brief, check_indices, check_probabilities, classes_first, ones, quiet, rows
 from strategies import assert_close, normal
 
 ZEROS = np.zeros((7, 4))
@@ -270,6 +270,30 @@ def test_other_indices_are_refused(array, error, message):
     with pytest.raises(error) as caught:
         check_indices("it", "x", array, ("batch",), 5)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i8", ">i4", "u1", "u8"])
+def test_an_index_at_either_end_of_its_dtype_is_refused(dtype):
+    ends = np.iinfo(dtype)
+    for bad in {ends.max, ends.min} - {0}:
+        with pytest.raises(RangeError, match=rf"it needs x from 0 to 4, but x\[1\] is {bad}"):
+            check_indices("it", "x", np.array([4, bad, 0], dtype), ("batch",), 5)
+
+
+@pytest.mark.parametrize("bad", [-5e-324, 1 + 2**-52, -np.inf, np.inf])
+def test_what_is_no_probability_is_refused_and_not_a_number_passes(bad):
+    legal = np.array([[0.0, 1.0, np.nan], [5e-324, -0.0, 0.5]])
+    check_probabilities("it", "x", legal, ("batch", 3))
+    check_probabilities("it", "x", legal[:0])
+    with pytest.raises(RangeError) as caught:
+        check_probabilities("it", "x", np.where(legal == 0.5, bad, legal), ("batch", 3))
+    assert str(caught.value) == f"it needs x from 0 to 1, but x[1, 2] is {bad}"
+
+
+@pytest.mark.parametrize("classes", [0, 1, 31, 32, 40])
+def test_classes_first_is_the_transpose_and_leaves_its_argument_alone(classes):
+    x = normal(3, classes)
+    np.testing.assert_array_equal(classes_first(x), x.T)
 
 
 def test_without_a_legal_number_none_is_taken():

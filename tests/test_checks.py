@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from legonet import Linear, OptionError, Parameter
-from legonet.checks import check_dtype, check_number, check_parameters, check_rng, check_scalar, check_size
+from legonet.checks import (
+    check_dtype,
+    check_integer,
+    check_number,
+    check_parameters,
+    check_rng,
+    check_scalar,
+    check_size,
+)
 
 PARAMETER = Parameter(np.zeros(2))
 
@@ -21,6 +29,20 @@ def test_no_other_size_is_taken(value):
     with pytest.raises(OptionError) as caught:
         check_size("it", "n", value)
     assert str(caught.value) == f"it needs n as a whole number >= 0, but n is {value!r}"
+
+
+@pytest.mark.parametrize("value", [0, -100, 2**70, np.int8(-3), np.uint64(3)], ids=repr)
+def test_an_integer_is_a_whole_number(value):
+    integer = check_integer("it", "n", value)
+    assert integer == value
+    assert type(integer) is int
+
+
+@pytest.mark.parametrize("value", [2.0, np.float64(2), True, np.True_, "2", None, [2], 2j], ids=repr)
+def test_no_other_integer_is_taken(value):
+    with pytest.raises(OptionError) as caught:
+        check_integer("it", "n", value)
+    assert str(caught.value) == f"it needs n as a whole number, but n is {value!r}"
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int8(1)], ids=repr)

@@ -5,21 +5,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import (
-    Array,
-    brief,
-    check_array,
-    check_indices,
-    check_probabilities,
-    classes_first,
-    ones,
-    quiet,
-    rows,
-)
+from legonet.arrays import Array, brief, check_array, classes_first, ones, quiet
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
-from legonet.errors import OptionError
 from legonet.special import log_softmax
+
+from .targets import check_weights, put_back, read_target
 
 Cache: TypeAlias = tuple[Any, ...]
 
@@ -68,8 +59,8 @@ class CrossEntropyLoss(Brick[Cache]):
     Notes
     -----
     The values are those of PyTorch's ``cross_entropy``, whose classes are on axis 1. Where nothing is left to average,
-    PyTorch gives NaN. It computes the digits of a small loss as 1 - (1 - loss): of [0, -40] with the right class 0 it
-    gives 0. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
+    PyTorch gives NaN, and where the loss is too small to be added to 1, 0: [0, -40] with right class 0 costs 4.2e-18
+    here. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
     each class a share, so it costs infinity. Probabilities are not required to sum to 1. Sums over predictions are
     taken in float64.
 
@@ -92,60 +83,36 @@ class CrossEntropyLoss(Brick[Cache]):
     """
 
     def __init__(
-        self,
-        *,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = None,
-        class_weights: Array | None = None,
+        self, *, label_smoothing: float = 0.0, ignore_index: int | None = None, class_weights: Array | None = None
     ) -> None:
         who = "CrossEntropyLoss"
         self.label_smoothing = check_number(who, "label_smoothing", label_smoothing, at_least=0, at_most=1)
         self.ignore_index = None if ignore_index is None else check_integer(who, "ignore_index", ignore_index)
-        self.class_weights: Array | None = None
-        if class_weights is not None:
-            check_array(who, "class_weights", class_weights, ("classes",))
-            if not np.all((class_weights >= 0) & (class_weights < np.inf)):
-                given = brief(class_weights.tolist())
-                raise OptionError(f"{who} needs class_weights as finite numbers >= 0, but class_weights is {given}")
-            self.class_weights = class_weights.astype(np.float64)
+        self.class_weights = None if class_weights is None else check_weights(who, "class_weights", class_weights)
 
     @quiet
     def forward(self, y: Array, target: npt.NDArray[Any]) -> tuple[float, Cache]:
         """Return L = -1/W Σ s log softmax(y), and what `backward` needs."""
         w = self.class_weights
         check_array(self, "y", y, ("batch", ..., "classes" if w is None else len(w)))
-        if self.ignore_index is None and _are_probabilities(target, y):
-            check_probabilities(self, "target", target, y.shape, y.dtype)
-            return self._forward_shares(y, None, rows(target), len(rows(y)))
-        labels, kept = self._labels(y, target)
-        x = rows(y) if kept is None else rows(y)[kept]
-        places = np.arange(len(labels))
-        W = len(x) if w is None else float(w[labels].sum())
-        if self.label_smoothing:
-            s = np.zeros(x.shape, x.dtype)
-            s[places, labels] = 1.0
-            return self._forward_shares(y, kept, s, W)
-        z = classes_first(x)
-        largest, right = np.maximum.reduce(z, axis=0, initial=-np.inf), (labels, places)
-        e = np.exp(z - largest)
-        own = e[right]
-        e[right] = 0.0  # the others are summed without it, which keeps their digits
-        others = ones(len(e), e.dtype).dot(e)
-        losses = np.log1p(others - (1.0 - own)) + (largest - z[right])
-        weights = 1.0
-        if w is not None:
-            weights = w[labels].astype(x.dtype)
-            losses = losses * weights
-        return _mean(losses, W), (y.shape, kept, W or 1, (right, weights, e, own, others))
-
-    def _forward_shares(self, y: Array, kept: Any, s: Array, W: float) -> tuple[float, Cache]:
-        """Do so for shares s of all classes, before they are smoothed and weighed."""
-        s = (1.0 - self.label_smoothing) * s + self.label_smoothing / (s.shape[1] or 1)
-        if self.class_weights is not None:
-            s = s * self.class_weights.astype(s.dtype)
-        log_p = log_softmax(rows(y) if kept is None else rows(y)[kept])
-        losses = np.where(s == 0.0, 0.0, s * log_p)  # log p of a class that cannot be is -infinity
-        return -_mean(losses, W), (y.shape, kept, W or 1, (s, log_p))
+        x, t, kept = read_target(self, y, target, self.ignore_index)
+        W = float(len(t) if w is None or t.ndim == 2 else w[t].sum()) or 1.0
+        parts: Cache
+        if t.ndim == 2 or self.label_smoothing:
+            s, log_p = self._shares(x, t), log_softmax(x)
+            losses = np.where(s == 0.0, 0.0, s * -log_p)  # log p of a class that cannot be is -infinity
+            parts = s, log_p
+        else:
+            z, right = classes_first(x), (t, np.arange(len(t)))
+            largest = np.maximum.reduce(z, axis=0, initial=-np.inf)
+            e = np.exp(z - largest)
+            own = e[right]
+            e[right] = 0.0  # the others are summed without it, which keeps their digits
+            others = ones(len(e), e.dtype).dot(e)
+            weights = 1.0 if w is None else w[t].astype(x.dtype)
+            losses = weights * (np.log1p(others - (1.0 - own)) + (largest - z[right]))
+            parts = right, weights, e, own, others
+        return float(losses.sum(dtype=np.float64)) / W, (y.shape, kept, W, parts)
 
     @quiet
     def backward(self, dloss: float, cache: Cache) -> Array:
@@ -162,41 +129,14 @@ class CrossEntropyLoss(Brick[Cache]):
             dz = e * scale
             dz[right] = -others * scale  # p - 1 is what the others have
             dx = dz.T
-        return _put_back(dx, kept).reshape(shape)
+        return put_back(dx, kept, shape)
 
-    def _labels(self, y: Array, target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.integer[Any]], Any]:
-        """Return the classes that count, as a vector, and which rows they belong to."""
-        if self.ignore_index is None or type(target) not in (np.ndarray, np.memmap):
-            check_indices(self, "target", target, y.shape[:-1], y.shape[-1])
-            return target.ravel(), None
-        kept = target != self.ignore_index
-        check_indices(self, "target", np.where(kept, target, 0), y.shape[:-1], y.shape[-1])
-        return target[kept], kept.ravel()
+    def _shares(self, x: Array, t: npt.NDArray[Any]) -> Array:
+        """Return the shares s of all classes."""
+        s = t if t.ndim == 2 else (t[:, np.newaxis] == np.arange(x.shape[1])).astype(x.dtype)
+        s = (1.0 - self.label_smoothing) * s + self.label_smoothing / (x.shape[1] or 1)
+        return s if self.class_weights is None else s * self.class_weights.astype(x.dtype)
 
     def __repr__(self) -> str:
-        options = [f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []
-        if self.ignore_index is not None:
-            options.append(f"ignore_index={self.ignore_index}")
-        if self.class_weights is not None:
-            options.append(f"class_weights={brief(' '.join(repr(self.class_weights).split()))}")
-        return f"CrossEntropyLoss({', '.join(options)})"
-
-
-def _are_probabilities(target: Any, y: Array) -> bool:
-    """Whether a target has the shape of y, or is meant to: floats of as many axes."""
-    if not isinstance(target, np.ndarray):
-        return False
-    return target.shape == y.shape or (target.dtype.kind == "f" and target.ndim == y.ndim)
-
-
-def _mean(losses: Array, W: float) -> float:
-    return float(np.add.reduce(losses, axis=None, dtype=np.float64)) / (W or 1)
-
-
-def _put_back(dx: Array, kept: Any) -> Array:
-    """Return the rows that count at their places, and zeros in the others."""
-    if kept is None:
-        return dx
-    dy = np.zeros((len(kept), dx.shape[1]), dx.dtype)
-    dy[kept] = dx
-    return dy
+        options = vars(self) | {"label_smoothing": self.label_smoothing or None}
+        return f"CrossEntropyLoss({', '.join(f'{k}={brief(v)}' for k, v in options.items() if v is not None)})"

@@ -195,6 +195,9 @@ def test_a_bad_target_is_refused(target, error, words):
         (np.array([-1, 3]), RangeError, r"needs target from 0 to 2, but target\[1\] is 3"),
         (SHARES, DtypeError, "needs target of whole numbers, but target has dtype float64"),
         ([0, -1], DtypeError, "needs target as a NumPy array, but target is a list"),
+        (np.array(["0", "-1"]), DtypeError, "needs target of whole numbers, but target has dtype <U2"),
+        (np.array([0, -1], "m8[s]"), DtypeError, r"needs target of whole numbers, but target has dtype timedelta64"),
+        (np.array(-1), ShapeError, r"needs target of shape \(2,\), but target has shape \(\)"),
         (np.ma.array([0, -1]), DtypeError, "needs target as a plain NumPy array, but target is a MaskedArray"),
     ],
 )
@@ -210,6 +213,12 @@ def test_logits_of_another_shape_are_refused():
         CrossEntropyLoss(class_weights=WEIGHTS).forward(np.zeros((2, 4)), CLASSES)
     with pytest.raises(RangeError, match=r"needs no target at all, but target\[0\] is 1"):
         loss.forward(np.zeros((2, 0)), CLASSES)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, ">i4"])
+def test_classes_of_any_dtype_are_taken_and_an_ignored_index_may_lie_beyond_it(dtype):
+    for ignored in (None, -100, 300, 2**70):
+        assert CrossEntropyLoss(ignore_index=ignored)(Y, CLASSES.astype(dtype)) == loss(Y, CLASSES)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan, "0.1", None, True])
