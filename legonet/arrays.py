@@ -287,7 +287,8 @@ def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROW
 
 def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:
     """Accept the rarer legal cases and explain the rest."""
-    needed = np.dtype(np.float64 if dtype is None else dtype)
+    # A brick takes x in the other byte order, but gives y, and so is given dy, in the native one.
+    needed = np.dtype(np.float64 if dtype is None else dtype).newbyteorder("=")
     if not isinstance(array, np.ndarray):
         is_list = isinstance(array, list | tuple)
         what = name if name.isidentifier() else "..."
@@ -297,7 +298,7 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
         masked = isinstance(array, np.ma.MaskedArray)
         hint = "pass a plain array" + (", with masked entries filled or left out" if masked else "")
         _refuse(DtypeError, who, f"{name} as a plain NumPy array", f"{name} is a {type(array).__name__}", hint)
-    if not (array.dtype.kind == "f" if dtype is None else array.dtype == dtype):
+    if not (array.dtype.kind == "f" if dtype is None else array.dtype in (dtype, needed)):
         kind = "of a floating-point dtype" if dtype is None else f"of dtype {needed}"
         hint = f"pass {name}.astype(numpy.{needed})" if array.dtype.kind in "fiub" else "it must hold real numbers"
         _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(str(array.dtype))}", hint)

@@ -87,6 +87,14 @@ class ElementwiseTests:
         dx = self.brick.backward(layout(dy), layout(cache))
         np.testing.assert_allclose(dx, dy * self.slope(x), rtol=self.layout_tolerance)
 
+    def test_it_takes_the_other_byte_order_and_gives_the_native_one(self):
+        x, dy = normal(4, 3), normal(4, 3, seed=1)
+        y, cache = self.brick.forward(x.astype(x.dtype.newbyteorder()))
+        dx = self.brick.backward(dy, cache)
+        assert y.dtype == dx.dtype == np.float64
+        np.testing.assert_allclose(y, self.brick(x), rtol=1e-15)
+        np.testing.assert_allclose(dx, dy * self.slope(x), rtol=1e-15)
+
     def test_its_values_and_slopes_do_not_depend_on_the_number_of_axes(self):
         x = normal(2, 3, 2, 2)
         np.testing.assert_allclose(self.brick(x), self.brick(x.ravel()).reshape(x.shape), rtol=1e-15)

@@ -18,8 +18,8 @@ class GELU(Brick[Array]):
         \varphi(x) = \frac{e^{-x^2 / 2}}{\sqrt{2 \pi}}
 
     This is the exact function, not one of its approximations by a tanh or a sigmoid. y is within about 2 ULP of the
-    true value and the slope within 4, down to the smallest numbers and at the root of the slope. x and y have one axis or
-    more, of any sizes.
+    true value and the slope within 4, down to the smallest numbers and at the root of the slope. x and y have one axis
+    or more, of any sizes.
 
     Raises
     ------

@@ -76,23 +76,23 @@ class PReLU(Brick[Array]):
         """Return y = max(x, 0) + a min(x, 0), and x for `backward`."""
         a = self.slope.value
         check_array(self, "x", x, ROWS if len(a) == 1 else ("batch", len(a), ...), a.dtype)
-        y: Array = np.maximum(x, 0.0) + self._along(x) * np.minimum(x, 0.0)
+        y: Array = np.maximum(x, 0.0) + _along_axis_1(a, x) * np.minimum(x, 0.0)
         return y, x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
         """Add dL/da = Σ dy min(x, 0) to the gradient and return dL/dx = dy ([x > 0] + a [x ≤ 0])."""
         check_array(self, "dy", dy, x.shape, x.dtype)
-        shared = tuple(axis for axis in range(x.ndim) if axis != 1 or len(self.slope.value) == 1)
+        a = _along_axis_1(self.slope.value, x)
+        shared = tuple(axis for axis in range(x.ndim) if axis != 1 or a.size == 1)
         self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared)
         above = x > 0.0
-        return dy * (above + self._along(x) * ~above)
-
-    def _along(self, x: Array) -> Array:
-        """Return the slopes in a shape that runs along axis 1 of x."""
-        a = self.slope.value
-        return a if len(a) == 1 else a.reshape(-1, *(1,) * (x.ndim - 2))
+        return dy * (above + a * ~above)
 
     def __repr__(self) -> str:
         size, dtype = len(self.slope.value), self.slope.value.dtype
         return f"PReLU({size}{'' if dtype == np.float64 else f', dtype={dtype}'})"
+
+
+def _along_axis_1(a: Array, x: Array) -> Array:
+    return np.expand_dims(a, tuple(range(1, x.ndim - 1)))

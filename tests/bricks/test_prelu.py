@@ -6,19 +6,26 @@ from hypothesis import strategies as st
 
 from legonet import SGD, LeakyReLU, OptionError, PReLU, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, assert_close, both_passes, gradients, normal, normals
+from strategies import LAYOUTS, assert_close, both_passes, gradients, normal, seeds
 from ulp import EVERY_FLOAT16, points
 
+_SAME_CHECKED = "the line above refuses dy of another shape or dtype than x"
+
 EQUIVALENT = {
+    "PReLU.backward: x → dy": "of x, the number of axes alone is used, and dy has as many",
+    "PReLU.backward: x → dy (2)": _SAME_CHECKED,
+    "PReLU.backward: self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared)"
+    " → self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared).T": "a vector is its own transpose",
     "PReLU.backward: x > 0.0 → x >= 0.0": "at 0, where it makes a difference, either slope is right",
 }
 
 
 @st.composite
 def cases(draw, dtype=np.float64):
-    x = draw(normals(dtype, draw(st.integers(1, 3))))
-    several = x.ndim > 1 and draw(st.booleans())
-    return PReLU(x.shape[1] if several else 1, slope=draw(st.sampled_from([0.25, -0.5])), dtype=dtype), (x,)
+    shape = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4))
+    several = len(shape) > 1 and draw(st.booleans())
+    prelu = PReLU(shape[1] if several else 1, slope=draw(st.sampled_from([0.25, -0.5])), dtype=dtype)
+    return prelu, (normal(*shape, seed=draw(seeds), dtype=dtype),)
 
 
 test_its_derivative = brick_test(PReLU, "(batch, ...)", independent_rows=True)

@@ -1,24 +1,11 @@
 """legonet against PyTorch. Needs the extra ``oracle``; run it with ``pytest tests/oracle``."""
 
-import mpmath
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legonet import (
-    ELU,
-    LeakyReLU,
-    Linear,
-    MSELoss,
-    ReLU,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-)
+from legonet import Linear, MSELoss, Residual, Sequential, Sigmoid, Tanh
 
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**32 - 1)
@@ -58,41 +45,12 @@ def test_linear_holds_the_transpose_of_pytorchs_weight():
     np.testing.assert_allclose(ours(x), linear(torch.tensor(x)).detach().numpy(), rtol=0, atol=1e-15)  # |y| < 2
 
 
-@pytest.mark.parametrize("x", [-709.79, -720.0, -740.0, -745.0])
-def test_sigmoid_is_more_exact_than_pytorch_in_its_tail(x):
-    with mpmath.workdps(60):
-        exact = float(1 / (1 + mpmath.exp(-mpmath.mpf(x))))
-    ours = float(Sigmoid()(np.array([x]))[0])
-    theirs = torch.sigmoid(torch.tensor([x], dtype=torch.float64)).item()
-    assert abs(ours - exact) <= 5e-324
-    assert abs(ours - exact) < abs(theirs - exact)
-
-
-ELEMENTWISE = {
-    "ReLU": (ReLU(), torch.relu),
-    "LeakyReLU": (LeakyReLU(slope=0.3), lambda x: torch.nn.functional.leaky_relu(x, 0.3)),
-    "ELU": (ELU(alpha=0.7), lambda x: torch.nn.functional.elu(x, alpha=0.7)),
-    "Softplus": (Softplus(), torch.nn.functional.softplus),
-    "Residual": (Residual(Tanh()), lambda x: x + torch.tanh(x)),
-}
-
-
-@pytest.mark.parametrize(("ours", "theirs"), ELEMENTWISE.values(), ids=ELEMENTWISE)
-def test_elementwise_bricks_agree_with_pytorch(ours, theirs):
+def test_a_residual_adds_its_input_as_in_pytorch():
     rng = np.random.default_rng(0)
     x, dy = rng.normal(size=(50, 4)) * 4, rng.normal(size=(50, 4))
     x_theirs = torch.tensor(x, requires_grad=True)
-    y_theirs = theirs(x_theirs)
+    y_theirs = x_theirs + torch.tanh(x_theirs)
     y_theirs.backward(torch.tensor(dy))
-    y, cache = ours.forward(x)
+    y, cache = Residual(Tanh()).forward(x)
     np.testing.assert_allclose(y, y_theirs.detach().numpy(), rtol=1e-13)
-    np.testing.assert_allclose(ours.backward(dy, cache), x_theirs.grad.numpy(), rtol=1e-13, atol=1e-15)
-
-
-def test_softplus_is_more_exact_than_pytorch_at_its_threshold():
-    with mpmath.workdps(60):
-        exact = float(mpmath.log1p(mpmath.exp(mpmath.mpf(20.007))))
-    ours = float(Softplus()(np.array([20.007]))[0])
-    theirs = torch.nn.functional.softplus(torch.tensor([20.007], dtype=torch.float64)).item()
-    assert abs(ours - exact) <= 2 * np.spacing(20.007)
-    assert abs(theirs - exact) > 1e5 * np.spacing(20.007)
+    np.testing.assert_allclose(Residual(Tanh()).backward(dy, cache), x_theirs.grad.numpy(), rtol=1e-13, atol=1e-15)
