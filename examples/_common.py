@@ -15,7 +15,10 @@ import numpy as np
 from legonet import Array
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from legonet import Sequential
 
 # Blue and orange stay apart for every kind of colour vision (Okabe and Ito, 2008).
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
@@ -145,12 +148,37 @@ def progress(title: str, steps: int) -> Iterator[Callable[[int, str], None]]:
 
 
 @contextmanager
-def new_figure() -> Iterator["Figure"]:
-    """Give an empty figure of 1200 x 405 pixels in the style of the examples; it needs no display."""
+def new_figure(width: float = 8) -> Iterator["Figure"]:
+    """Give an empty figure of 1200 x 405 pixels (150 an inch of its width) in the style of the examples.
+
+    It needs no display.
+    """
     from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(8, 2.7), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.08))
+        figure = Figure(figsize=(width, 2.7), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.08))
         yield figure
+
+
+def draw_boundary(axes: "Axes", net: "Sequential", x: Array, target: Array, title: str = "Decision boundary") -> None:
+    """Colour the plane by what the network says of it; on it the points, with a black rim if they are wrong."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    edge = 3.2
+    line = np.linspace(-edge, edge, 200)
+    plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    y = net(plane)
+    lead = (y[:, 1] - y[:, 0]).reshape(len(line), len(line))  # above 0 the network says: the second class
+    colours = LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
+    axes.imshow(lead, cmap=colours, vmin=-1, vmax=1, alpha=0.5, origin="lower", aspect="auto", extent=(-edge, edge) * 2)
+    if lead.min() < 0 < lead.max():
+        axes.contour(line, line, lead, levels=[0], colors="black", linewidths=1)
+    wrong = ~(np.sum(net(x) * (2 * target - 1), axis=1) > 0)
+    for column, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "D")):
+        for rows, rim in ((~wrong, "white"), (wrong, "black")):
+            points = x[rows & (target[:, column] == 1)]
+            axes.scatter(points[:, 0], points[:, 1], s=11, color=colour, marker=marker, edgecolors=rim, linewidths=0.5)
+    axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xticks=range(-3, 4), yticks=range(-3, 4))
+    axes.grid(visible=False)

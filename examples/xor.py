@@ -19,9 +19,9 @@ import numpy as np
 
 from _common import (
     BLUE,
-    ORANGE,
     Parser,
     accuracy,
+    draw_boundary,
     finite_number,
     new_figure,
     open_folder,
@@ -142,28 +142,6 @@ def draw_curve(axes: "Axes", run: Run, now: Moment, values: Sequence[float]) -> 
     axes.set(xlabel="step", xlim=(0, max(run.moments[-1].step, 1)))
     axes.locator_params(axis="x", nbins=4, integer=True)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-
-
-def draw_boundary(axes: "Axes", net: Sequential, x: Array, target: Array) -> None:
-    """Colour the plane by what the network says of it; on it the points, with a black rim if they are wrong."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    edge = 3.2
-    line = np.linspace(-edge, edge, 200)
-    plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    y = net(plane)
-    lead = (y[:, 1] - y[:, 0]).reshape(len(line), len(line))  # above 0 the network says: the signs differ
-    colours = LinearSegmentedColormap.from_list("xor", [BLUE, "white", ORANGE])
-    axes.imshow(lead, cmap=colours, vmin=-1, vmax=1, alpha=0.5, origin="lower", aspect="auto", extent=(-edge, edge) * 2)
-    if lead.min() < 0 < lead.max():
-        axes.contour(line, line, lead, levels=[0], colors="black", linewidths=1)
-    wrong = ~(np.sum(net(x) * (2 * target - 1), axis=1) > 0)
-    for column, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "D")):
-        for rows, rim in ((~wrong, "white"), (wrong, "black")):
-            points = x[rows & (target[:, column] == 1)]
-            axes.scatter(points[:, 0], points[:, 1], s=11, color=colour, marker=marker, edgecolors=rim, linewidths=0.5)
-    axes.set(title="Decision boundary", xlabel="$x_1$", ylabel="$x_2$", xticks=range(-3, 4), yticks=range(-3, 4))
-    axes.grid(visible=False)
 
 
 def save_picture(run: Run, x: Array, target: Array, path: Path) -> None:

@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from legonet import (
     SGD,
+    Adam,
+    AdamW,
     DtypeError,
     L2Regularizer,
     LegonetError,
@@ -18,12 +20,14 @@ from legonet import (
     OptionError,
     Parameter,
     RangeError,
+    RMSProp,
     Sequential,
     ShapeError,
     Sigmoid,
     Tanh,
     initializers,
 )
+from legonet.optimizers import Group, MovingAverage, clip_norm, clip_values
 from legonet.testing import check_brick, numeric_gradient
 from legonet.training import backpropagate
 from strategies import (
@@ -261,6 +265,19 @@ OPTIONS = {
         NEGATIVE,
         ("SGD needs weight_decay", ">= 0"),
     ),
+    "SGD, groups": (
+        lambda w, v: SGD(w.linear.named_parameters(), lr=0.1, groups=v),
+        [None, 3, "ab", Group("*"), [3], ["*"], [Group("*"), None], [Group("*"), Group("wieght")], [Group("x" * 999)]],
+        ("SGD needs",),
+    ),
+    "Group, pattern": (lambda w, v: Group(v), [None, 3, b"*", ["*"]], ("Group needs pattern",)),
+    "Group, frozen": (lambda w, v: Group("*", frozen=v), [0, "no", [True]], ("Group needs frozen",)),
+    "MovingAverage, parameters": (lambda w, v: MovingAverage(v), LISTS, ("MovingAverage needs",)),
+    "MovingAverage, decay": (
+        lambda w, v: MovingAverage(w.linear.parameters(), decay=v),
+        [*NEGATIVE, 1],
+        ("MovingAverage needs decay", ">= 0 and < 1"),
+    ),
     "L2Regularizer, weights": (lambda w, v: L2Regularizer(v, strength=0.1), LISTS, ("L2Regularizer needs",)),
     "L2Regularizer, strength": (
         lambda w, v: L2Regularizer(w.linear.parameters(), strength=v),
@@ -321,6 +338,32 @@ OPTIONS = {
     )
     for name in [*MATRIX_INITIALIZERS, "orthogonal"]
 }
+for kind in (Adam, AdamW, RMSProp):
+    OPTIONS[f"{kind.__name__}, parameters"] = (lambda w, v, kind=kind: kind(v), LISTS, (f"{kind.__name__} needs",))
+    for name, values in {
+        "lr": RATES,
+        "weight_decay": NEGATIVE,
+        "eps": [0, 1e-40, *RATES],
+        **{key: [*NEGATIVE, 1] for key in (["rho", "momentum"] if kind is RMSProp else ["beta1", "beta2"])},
+    }.items():
+        OPTIONS[f"{kind.__name__}, {name}"] = (
+            lambda w, v, kind=kind, name=name: kind(w.linear.parameters(), **{name: v}),
+            values,
+            (f"{kind.__name__} needs {name}", ">= "),
+        )
+for name in ("lr_factor", "weight_decay"):
+    OPTIONS[f"Group, {name}"] = (
+        lambda w, v, name=name: Group("*", **{name: v}),
+        [value for value in NEGATIVE if value is not None],
+        (f"Group needs {name}", ">= 0"),
+    )
+for clip in (clip_values, clip_norm):
+    OPTIONS[f"{clip.__name__}, parameters"] = (lambda w, v, clip=clip: clip(v, 1.0), LISTS, (f"{clip.__name__} needs",))
+    OPTIONS[f"{clip.__name__}, limit"] = (
+        lambda w, v, clip=clip: clip(w.linear.parameters(), v),
+        [0, *RATES],
+        (f"{clip.__name__} needs limit", "> 0"),
+    )
 NAMED = {option for option in OPTIONS if "an initializer of" in option or "shape" in option}
 BAD_OPTIONS = [(option, number) for option in OPTIONS for number in range(len(OPTIONS[option][1]))]
 

@@ -23,6 +23,7 @@ common = importlib.import_module("_common")
 char_transformer = importlib.import_module("char_transformer")
 exploding_gradient = importlib.import_module("exploding_gradient")
 parity = importlib.import_module("parity")
+two_spirals = importlib.import_module("two_spirals")
 xor = importlib.import_module("xor")
 
 
@@ -170,7 +171,7 @@ def test_the_plane_is_coloured_by_what_the_network_says_there():
     net = Sequential(Linear(2, 2, weight=np.array([[-4.0, 4.0], [2.0, -2.0]]), bias=np.array([4.0, -4.0])), Sigmoid())
     with common.new_figure() as figure:
         axes = figure.subplots()
-        xor.draw_boundary(axes, net, x, target)
+        common.draw_boundary(axes, net, x, target)
     (image,) = axes.images
     left, right, bottom, top = image.get_extent()
     lead = np.asarray(image.get_array())
@@ -196,7 +197,7 @@ def test_a_plane_of_one_colour_has_no_boundary(output):
     net = Linear(2, 2, weight=np.zeros((2, 2)), bias=np.array(output))
     with common.new_figure() as figure:
         axes = figure.subplots()
-        xor.draw_boundary(axes, net, *common.xor_points())
+        common.draw_boundary(axes, net, *common.xor_points())
         figure.draw_without_rendering()
     assert not [lines for lines in axes.collections if hasattr(lines, "levels")]
 
@@ -594,10 +595,97 @@ def test_a_parity_picture_that_cannot_be_written_does_not_lose_the_table(tmp_pat
     assert printed.err.splitlines()[-1].startswith("parity.py: error: cannot write the picture: ")
 
 
+# --- two_spirals.py ---
+
+
+def rows_of_spirals(printed):
+    """Return the table that two_spirals.py prints, a dictionary of numbers for each (network, blocks)."""
+    head, *rows = [line.split("  ") for line in printed.splitlines() if "  " in line]
+    names = [name.strip() for name in head if name]
+    assert names == [
+        "network",
+        "blocks",
+        "layers",
+        "parameters",
+        "steps",
+        "loss",
+        "accuracy",
+        "on new points",
+        "seconds",
+    ]
+    cells = [[cell.strip().replace(",", "") for cell in row if cell] for row in rows]
+    return {(row[0], int(row[1])): dict(zip(names[2:], map(float, row[2:]), strict=True)) for row in cells}
+
+
+def test_the_points_of_two_spirals_are_apart_and_balanced():
+    x, target = two_spirals.spirals(400, np.random.default_rng(0))
+    assert x.shape == target.shape == (400, 2)
+    assert target.sum(axis=0).tolist() == [200, 200]
+    # Half a turn maps one spiral to the other; along a spiral of two turns, the way from the centre grows by 3 in 4 pi.
+    way = np.hypot(*x.T)
+    angle = np.arctan2(x[:, 1], x[:, 0]) - np.pi * target[:, 1]
+    off = (way - 3 * angle / (4 * np.pi) + 0.75) % 1.5 - 0.75
+    assert np.abs(off).max() < 0.45
+    assert np.abs(off).mean() < 0.1
+
+
+def test_the_two_networks_differ_in_their_shortcuts_alone():
+    plain, residual = (two_spirals.build(3, residual=each, rng=np.random.default_rng(0)) for each in (False, True))
+    for one, other in zip(plain.parameters(), residual.parameters(), strict=True):
+        np.testing.assert_array_equal(one.value, other.value)
+    x = np.random.default_rng(1).normal(size=(5, 2))
+    h = residual[0](x)
+    for block in plain[1:4]:
+        h = h + block(h)
+    np.testing.assert_allclose(residual(x), plain[4:](h), rtol=1e-12)
+    assert np.abs(plain(x) - residual(x)).max() > 1e-3
+
+
+def test_a_deep_network_learns_two_spirals_with_shortcuts_only(tmp_path):
+    done = run("two_spirals.py", "--blocks", "2", "30", "--steps", "500", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of_spirals(done.stdout)
+    assert list(rows) == [("plain", 2), ("residual", 2), ("plain", 30), ("residual", 30)]
+    assert [row["layers"] for row in rows.values()] == [6, 6, 62, 62]
+    assert [row["parameters"] for row in rows.values()] == [686, 686, 9422, 9422]
+    assert {row["steps"] for row in rows.values()} == {500}
+    assert rows["plain", 30]["accuracy"] < 0.8 < 0.95 < rows["residual", 30]["on new points"]
+    assert rows["residual", 30]["loss"] < 0.05 < 0.2 < rows["plain", 30]["loss"]
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["two-spirals-2.png", "two-spirals-30.png"]
+    for blocks in (2, 30):
+        assert size_of_png(tmp_path / "output" / f"two-spirals-{blocks}.png") == (1500, 405)
+    shown = re.findall(
+        r"^(\d+) blocks, (\w+): step +([\d,]+) of 500, loss \d\.\d{4}, accuracy \d\.\d{3}$", done.stderr, re.M
+    )
+    assert len(shown) == len(done.stderr.splitlines()) == 4 * 5
+
+
+def test_an_option_of_two_spirals_changes_what_it_says(capsys):
+    def train(*argv):
+        assert two_spirals.main(["--no-pictures", "--blocks", "1", "--steps", "30", *argv]) == 0
+        return [[*row.values()][:-1] for row in rows_of_spirals(capsys.readouterr().out).values()]
+
+    plain = train()
+    assert train("--seed", "0", "--lr", "0.003", "--weight-decay", "0.01") == train("--blocks", "1", "1") == plain
+    assert train("--steps", "31")[0][2] == 31
+    for other in (["--seed", "1"], ["--lr", "0.1"], ["--weight-decay", "30"]):
+        assert train(*other)[0][3] != plain[0][3], other
+
+
+def test_two_spirals_whose_loss_is_no_number_says_so(tmp_path, capsys):
+    assert two_spirals.main(["--blocks", "1", "--steps", "40", "--lr", "1e308", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "1 blocks, plain: the loss is no longer a number; try a smaller --lr" in printed.err
+    assert size_of_png(tmp_path / "two-spirals-1.png") == (1500, 405)
+
+
 # --- All ---
 
 
-@pytest.mark.parametrize("script", ["xor.py", "exploding_gradient.py", "parity.py"])
+SCRIPTS = ["xor.py", "exploding_gradient.py", "parity.py", "two_spirals.py"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_without_matplotlib_all_but_the_pictures_is_done(script, tmp_path):
     done = run(script, "--steps", "20", cwd=tmp_path, without=["matplotlib", "tqdm"])
     assert done.returncode == 0, done.stderr
@@ -607,7 +695,7 @@ def test_without_matplotlib_all_but_the_pictures_is_done(script, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", [xor, exploding_gradient, parity])
+@pytest.mark.parametrize("module", [xor, exploding_gradient, parity, two_spirals])
 def test_no_pictures_writes_nothing(module, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert module.main(["--steps", "5", "--no-pictures"]) == 0
@@ -649,6 +737,13 @@ BAD_OPTIONS = [
     (parity, "--lr nan", "--lr: needs a finite number > 0, but got 'nan'"),
     (parity, "--seed -1", "--seed: needs a whole number >= 0, but got '-1'"),
     (parity, "--output occupied", "--output: cannot write to 'occupied': "),
+    (two_spirals, "--blocks 0", "--blocks: needs a whole number from 1 to 100, but got '0'"),
+    (two_spirals, "--blocks 5 101", "--blocks: needs a whole number from 1 to 100, but got '101'"),
+    (two_spirals, "--steps 0", "--steps: needs a whole number >= 1, but got '0'"),
+    (two_spirals, "--lr 0", "--lr: needs a finite number > 0, but got '0'"),
+    (two_spirals, "--weight-decay -1", "--weight-decay: needs a finite number >= 0, but got '-1'"),
+    (two_spirals, "--seed -1", "--seed: needs a whole number >= 0, but got '-1'"),
+    (two_spirals, "--output occupied", "--output: cannot write to 'occupied': "),
 ]
 
 
@@ -698,6 +793,14 @@ DEFAULTS = {
     },
     "exploding_gradient.py": {"--steps": "120000", "--output": "output"},
     "parity.py": {"--hidden": "8", "--steps": "3000", "--lr": "0.1", "--seed": "0", "--output": "output"},
+    "two_spirals.py": {
+        "--blocks": "5 30",
+        "--steps": "2000",
+        "--lr": "0.003",
+        "--weight-decay": "0.01",
+        "--seed": "0",
+        "--output": "output",
+    },
 }
 
 

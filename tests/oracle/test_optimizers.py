@@ -1,11 +1,25 @@
-"""The optimizers and schedules against PyTorch's. Needs the extra ``oracle``; run it with ``pytest tests/oracle``."""
+"""Optimizers, schedules, clipping and averages against PyTorch; needs the extra ``oracle``: ``pytest tests/oracle``."""
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from legonet import SGD, Adam, AdamW, Parameter, RMSProp
-from legonet.optimizers import Group
+from legonet.optimizers import (
+    CosineDecay,
+    ExponentialDecay,
+    Group,
+    LinearDecay,
+    MovingAverage,
+    OneCycle,
+    ReduceOnPlateau,
+    StepDecay,
+    WarmUp,
+    clip_norm,
+    clip_values,
+)
 
 SHAPES = [(3, 4), (4,), (2, 3)]
 NAMES = ["0.weight", "0.bias", "1.weight"]
@@ -114,3 +128,112 @@ def test_groups_are_the_groups_of_pytorch(kind, theirs):
             weight_decay=0.3,
         ),
     )
+
+
+def rates_of_pytorch(make, steps, lr=0.3):
+    """Return the rates that a scheduler of PyTorch sets, one for each step."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler, rates = make(optimizer), []
+    for number in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if number + 1 < steps:
+            scheduler.step()
+    return rates
+
+
+lr_scheduler = torch.optim.lr_scheduler
+SCHEDULES = {
+    "StepLR": (StepDecay(7, factor=0.3), lambda o: lr_scheduler.StepLR(o, 7, gamma=0.3)),
+    "ExponentialLR": (ExponentialDecay(0.97), lambda o: lr_scheduler.ExponentialLR(o, 0.97)),
+    "CosineAnnealingLR": (
+        CosineDecay(99, end=0.1),
+        lambda o: lr_scheduler.CosineAnnealingLR(o, 99, eta_min=0.03),
+    ),
+    "LinearLR, up": (WarmUp(20, start=0.2), lambda o: lr_scheduler.LinearLR(o, 0.2, 1.0, total_iters=20)),
+    "LinearLR, down": (LinearDecay(60, end=0.1), lambda o: lr_scheduler.LinearLR(o, 1.0, 0.1, total_iters=60)),
+    "OneCycleLR": (OneCycle(100), lambda o: lr_scheduler.OneCycleLR(o, 0.3, total_steps=100)),
+    "OneCycleLR, other options": (
+        OneCycle(100, rise=0.45, start=0.1, end=0.001),
+        lambda o: lr_scheduler.OneCycleLR(
+            o, 0.3, total_steps=100, pct_start=0.45, div_factor=10.0, final_div_factor=100.0
+        ),
+    ),
+    "SequentialLR": (
+        WarmUp(20, start=0.2).then(CosineDecay(80), at=20),
+        lambda o: lr_scheduler.SequentialLR(
+            o,
+            [lr_scheduler.LinearLR(o, 0.2, 1.0, total_iters=20), lr_scheduler.CosineAnnealingLR(o, 80)],
+            milestones=[20],
+        ),
+    ),
+    "ChainedScheduler": (
+        WarmUp(20, start=0.2) * ExponentialDecay(0.97),
+        lambda o: lr_scheduler.ChainedScheduler(
+            [lr_scheduler.LinearLR(o, 0.2, 1.0, total_iters=20), lr_scheduler.ExponentialLR(o, 0.97)]
+        ),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter")  # of SequentialLR about itself
+@pytest.mark.parametrize(("schedule", "theirs"), SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules_give_the_rates_of_pytorch(schedule, theirs):
+    rates = [0.3 * schedule(step) for step in range(100)]
+    np.testing.assert_allclose(rates, rates_of_pytorch(theirs, 100), rtol=1e-12, atol=1e-15)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.one_of(st.floats(0.0, 3.0), st.just(float("nan"))), min_size=1, max_size=60),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from([0.0, 1e-4, 0.3]),
+    st.sampled_from([0.0, 0.2]),
+)
+def test_reduce_on_plateau_falls_when_pytorch_does(losses, patience, cooldown, threshold, lowest):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=patience, cooldown=cooldown, threshold=threshold, min_lr=lowest, eps=0.0
+    )
+    ours = ReduceOnPlateau(by=0.5, patience=patience, cooldown=cooldown, threshold=threshold, lowest=lowest)
+    for loss in losses:
+        theirs.step(loss)
+        assert ours(loss) == optimizer.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("limit", [0.1, 1.0, 100.0])
+def test_clipping_is_that_of_pytorch_but_for_its_1e_6(limit):
+    rng = np.random.default_rng(0)
+    gradients = [rng.normal(size=shape) for shape in SHAPES]
+    for clip, theirs in (
+        (clip_values, torch.nn.utils.clip_grad_value_),
+        (clip_norm, torch.nn.utils.clip_grad_norm_),
+    ):
+        parameters = [Parameter(np.zeros(shape)) for shape in SHAPES]
+        tensors = [torch.zeros(shape, dtype=torch.float64, requires_grad=True) for shape in SHAPES]
+        for parameter, tensor, gradient in zip(parameters, tensors, gradients, strict=True):
+            parameter.grad += gradient
+            tensor.grad = torch.tensor(gradient)
+        norm, norm_theirs = clip(parameters, limit), theirs(tensors, limit)
+        if norm is not None:
+            np.testing.assert_allclose(norm, norm_theirs.item(), rtol=1e-14)
+        for parameter, tensor in zip(parameters, tensors, strict=True):
+            np.testing.assert_allclose(parameter.grad, tensor.grad.numpy(), rtol=1e-6)
+
+
+def test_a_moving_average_is_that_of_pytorch():
+    rng = np.random.default_rng(0)
+    module = torch.nn.Linear(3, 2, dtype=torch.float64)
+    theirs = torch.optim.swa_utils.AveragedModel(module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    theirs.update_parameters(module)
+    weight = Parameter(module.weight.detach().numpy())
+    average = MovingAverage([weight], decay=0.9, correction=False)
+    for _ in range(50):
+        change = rng.normal(size=(2, 3))
+        weight.value += change
+        with torch.no_grad():
+            module.weight += torch.tensor(change)
+        average.update()
+        theirs.update_parameters(module)
+        np.testing.assert_allclose(average.values[0], theirs.module.weight.detach().numpy(), rtol=1e-12, atol=1e-13)
