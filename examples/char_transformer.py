@@ -5,8 +5,8 @@ the loss and what an attention head looks at, and lets it write. ``--help`` list
 
 A model that gives the next character the probability p pays -log2 p bits for it. To know nothing costs 5.88 bits, as
 there are 59 characters; to know how common each is costs less, and to know the one before it less still. The
-transformer has to beat that. So small a text is soon known by heart: then the loss of the held-out sonnets rises again
-while that of the others goes on falling. Kept is the network as it was at its best.
+transformer has to beat that. So small a text is soon known by heart in part: the loss of the held-out sonnets comes to
+a halt while that of the others goes on falling. Kept is the network as it was at its best.
 
 The text, ``data/sonnets.txt``, holds 52 of Shakespeare's 154 sonnets (1609, in modern spelling; in the public domain).
 """
