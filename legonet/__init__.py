@@ -27,6 +27,7 @@ from .bricks import (
     Linear,
     LogSoftmax,
     MaxPool2d,
+    MultiHeadAttention,
     PReLU,
     ReLU,
     Reshape,
@@ -40,7 +41,7 @@ from .bricks import (
     Transpose,
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Bidirectional, Residual, Sequential
+from .graphs import Bidirectional, Residual, Sequential, TransformerBlock
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD, Adam, AdamW, RMSProp
 from .parameter import Parameter
@@ -89,6 +90,7 @@ __all__ = [
     "MSELoss",
     "MaxNorm",
     "MaxPool2d",
+    "MultiHeadAttention",
     "OptionError",
     "PReLU",
     "Parameter",
@@ -106,6 +108,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TransformerBlock",
     "Transpose",
     "check_array",
 ]

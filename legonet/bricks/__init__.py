@@ -20,6 +20,7 @@ from .linear import Linear
 from .log_softmax import LogSoftmax
 from .lstm import LSTM
 from .max_pool2d import MaxPool2d
+from .multi_head_attention import MultiHeadAttention
 from .prelu import PReLU
 from .relu import ReLU
 from .reshape import Reshape
@@ -55,6 +56,7 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
+    "MultiHeadAttention",
     "PReLU",
     "RMSNorm",
     "ReLU",

@@ -1,0 +1,160 @@
+"""Multi-head self-attention, softmax(Q Kᵀ / √d) V in several heads."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from legonet.arrays import Array, check_array, quiet
+from legonet.brick import Brick
+from legonet.bricks.attention import in_heads, shares
+from legonet.bricks.linear import Linear
+from legonet.checks import check_dtype, check_rng, check_size
+from legonet.errors import OptionError
+from legonet.initializers import Initializer, glorot_uniform, zeros
+
+
+class MultiHeadAttention(Brick[tuple[Any, ...]]):
+    r"""Self-attention: each position of a sequence gets a mixture of all positions, weighted by how well they match.
+
+    .. math::
+
+        \text{forward} \quad& [Q \; K \; V] = x W + b, \quad
+        A = \text{softmax}\left(\frac{Q K^T}{\sqrt d}\right), \quad
+        M = A V, \quad y = M W_\text{out} + b_\text{out} \\
+        \text{backward} \quad& \frac{\partial L}{\partial M} = \frac{\partial L}{\partial y} W_\text{out}^T, \quad
+        \frac{\partial L}{\partial A} = \frac{\partial L}{\partial M} V^T, \quad
+        \frac{\partial L}{\partial V} = A^T \frac{\partial L}{\partial M} \\
+        & \frac{\partial L}{\partial S} = A \odot \left(\frac{\partial L}{\partial A} -
+        \sum_\text{features} \frac{\partial L}{\partial M} \odot M\right), \quad
+        \frac{\partial L}{\partial Q} = \frac{\partial L}{\partial S} \frac{K}{\sqrt d}, \quad
+        \frac{\partial L}{\partial K} = \frac{\partial L}{\partial S}^T \frac{Q}{\sqrt d} \\
+        & \frac{\partial L}{\partial x} = \left[\frac{\partial L}{\partial Q} \;
+        \frac{\partial L}{\partial K} \; \frac{\partial L}{\partial V}\right] W^T
+
+    Q, K, V and M have d = features / heads columns for each head; the lines from A to dL/dK hold for each head of each
+    sequence by itself, with S the scores, the argument of softmax. x and y have shape (batch, time, features).
+
+    Parameters
+    ----------
+    features : int
+        Columns of x and of y.
+    heads : int
+        How many mixtures are made side by side; it divides `features`.
+    causal : bool, optional
+        Whether a position sees itself and what is before it only.
+    weight : callable, optional
+        The initializer of both weights.
+    bias : callable or bool, optional
+        The initializer of both biases. False for no biases; True is zeros.
+    rng : numpy.random.Generator or int, optional
+        The source of random numbers.
+    dtype : dtype, optional
+        The floating-point dtype of the parameters, and so of x, y and their gradients.
+
+    Attributes
+    ----------
+    qkv : Linear
+        Gives Q, K and V; its weight W has shape (features, 3 features), the columns of Q first, those of V last.
+    output : Linear
+        Gives y; its weight has shape (features, features).
+    heads, causal : int, bool
+        As given.
+
+    Raises
+    ------
+    OptionError
+        If a size is negative or no whole number, or `heads` does not divide `features`.
+    ShapeError, DtypeError
+        If x or dy is not (batch, time, features), or the mask is no array of bool of shape (batch, time).
+
+    Notes
+    -----
+    The optional ``mask``, of shape (batch, time), is True where there is real data; nothing sees a position where it is
+    False. A position that sees none at all has the mixture 0, so that y is the output's bias, where PyTorch gives NaN.
+
+    PyTorch's ``MultiheadAttention`` with ``batch_first=True`` holds the transposes of both weights, and its masks say
+    True where a key is hidden. By default it draws the output's weight differently.
+
+    References
+    ----------
+    Vaswani et al., "Attention is all you need", NeurIPS 2017, equation 1 and section 3.2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import MultiHeadAttention
+    >>> attention = MultiHeadAttention(2, 1, causal=True)
+    >>> attention.qkv.weight.value = np.array([[9.0, 0.0, 9.0, 0.0, 1.0, 0.0], [0.0, 9.0, 0.0, 9.0, 0.0, 1.0]])
+    >>> attention.output.weight.value = np.eye(2)
+    >>> x = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
+    >>> attention(x).round(2)
+    array([[[1., 0.],
+            [0., 1.],
+            [1., 1.]]])
+    >>> attention(x, mask=np.array([[True, True, False]])).round(2)
+    array([[[1. , 0. ],
+            [0. , 1. ],
+            [0.5, 0.5]]])
+    """
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        causal: bool = False,
+        weight: Initializer = glorot_uniform,
+        bias: Initializer | bool = zeros,
+        rng: np.random.Generator | int | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        who, features = "MultiHeadAttention", check_size("MultiHeadAttention", "features", features)
+        self.heads, self.causal = check_size(who, "heads", heads), causal
+        if self.heads == 0 or features % self.heads:
+            raise OptionError(f"{who} needs heads as a divisor of features, {features}, but heads is {heads}")
+        rng, dtype = check_rng(who, rng), check_dtype(who, dtype)
+        self.qkv = Linear(features, 3 * features, weight=weight, bias=bias, rng=rng, dtype=dtype)
+        self.output = Linear(features, features, weight=weight, bias=bias, rng=rng, dtype=dtype)
+
+    @quiet
+    def forward(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> tuple[Array, tuple[Any, ...]]:
+        """Return y = M W_out + b_out with M = softmax(Q Kᵀ / √d) V in each head, and what made it for `backward`."""
+        W = self.output.weight.value
+        check_array(self, "x", x, ("batch", "time", len(W)), W.dtype)
+        if mask is not None:
+            check_array(self, "mask", mask, x.shape[:2], np.bool_)
+        q, k, v = in_heads(self.qkv(x), self.heads, parts=3)
+        q = q / math.sqrt(q.shape[-1])
+        a = shares(q @ k.mT, causal=self.causal, mask=mask)
+        m = np.empty(x.shape, x.dtype)
+        np.matmul(a, v, out=in_heads(m, self.heads)[0])
+        return self.output(m), (x, q, k, v, a, m)
+
+    @quiet
+    def backward(self, dy: Array, cache: tuple[Any, ...]) -> Array:
+        """Add the gradients of weights and biases and return dL/dx = [dQ dK dV] Wᵀ."""
+        x, q, k, v, a, m = cache
+        check_array(self, "dy", dy, x.shape, x.dtype)
+        dm = self.output.backward(dy, m)
+        (m,), (dm,) = in_heads(m, self.heads), in_heads(dm, self.heads)
+        dqkv = np.empty((*x.shape[:2], 3 * x.shape[2]), x.dtype)
+        dq, dk, dv = in_heads(dqkv, self.heads, parts=3)
+        np.matmul(a.mT, dm, out=dv)
+        ds = dm @ v.mT
+        ds -= np.vecdot(dm, m)[..., np.newaxis]  # that is Σ dA A over the positions, since M = A V
+        ds *= a
+        np.matmul(ds, k / math.sqrt(k.shape[-1]), out=dq)
+        np.matmul(ds.mT, q, out=dk)
+        return self.qkv.backward(dqkv, x)
+
+    def __call__(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> Array:
+        """Return y alone, as inference needs it."""
+        return self.forward(x, mask)[0]
+
+    def __repr__(self) -> str:
+        W, bias = self.output.weight.value, self.output.bias
+        options = f"{', causal=True' if self.causal else ''}{'' if bias else ', bias=False'}"
+        options += "" if W.dtype == np.float64 else f", dtype={W.dtype}"
+        return f"MultiHeadAttention({len(W)}, {self.heads}{options})"
