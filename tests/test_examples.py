@@ -236,7 +236,13 @@ def test_ctrl_c_keeps_what_there_is(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [(xor, "save_picture"), (exploding_gradient, "tell"), (char_transformer, "table"), (parity, "table")],
+    [
+        (xor, "save_picture"),
+        (exploding_gradient, "tell"),
+        (char_transformer, "table"),
+        (parity, "table"),
+        (two_spirals, "save_picture"),
+    ],
 )
 def test_ctrl_c_at_another_time_is_one_line(module, function, tmp_path, monkeypatch, capsys):
     def interrupt(*args):
@@ -741,6 +747,34 @@ def test_two_spirals_whose_loss_is_no_number_says_so(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "1 blocks, plain: the loss is no longer a number; try a smaller --lr" in printed.err
     assert size_of_png(tmp_path / "two-spirals-1.png") == (1500, 405)
+
+
+def test_ctrl_c_ends_two_spirals_early_with_what_there_was(tmp_path, monkeypatch, capsys):
+    steps = 0
+
+    def clip_norm(*args):
+        nonlocal steps
+        steps += 1
+        if steps == 61:
+            raise KeyboardInterrupt
+        return spirals_clip_norm(*args)
+
+    spirals_clip_norm = two_spirals.clip_norm
+    monkeypatch.setattr(two_spirals, "clip_norm", clip_norm)
+    assert two_spirals.main(["--blocks", "1", "2", "--steps", "40", "--output", str(tmp_path)]) == 130
+    printed = capsys.readouterr()
+    rows = rows_of_spirals(printed.out)
+    assert {key: row["steps"] for key, row in rows.items()} == {("plain", 1): 40, ("residual", 1): 20}
+    assert [path.name for path in tmp_path.iterdir()] == ["two-spirals-1.png"]
+    assert printed.err.splitlines()[-1] == "Stopped early: this is what there was."
+
+
+def test_a_picture_of_two_spirals_that_cannot_be_written_does_not_lose_the_table(tmp_path, capsys):
+    (tmp_path / "two-spirals-1.png").mkdir()
+    assert two_spirals.main(["--blocks", "1", "--steps", "5", "--output", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert list(rows_of_spirals(printed.out)) == [("plain", 1), ("residual", 1)]
+    assert printed.err.splitlines()[-1].startswith("two_spirals.py: error: cannot write the pictures: ")
 
 
 # --- All ---

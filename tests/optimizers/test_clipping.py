@@ -152,3 +152,12 @@ def test_a_gradient_that_is_no_array_is_refused_and_no_other_touched(clip, bad):
     with pytest.raises(DtypeError, match=r"Parameter.* needs grad "):
         clip(parameters, 1.0)
     assert parameters[0].grad.tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "limit", "tolerance"), [(np.float16, 1e4, 0.01, 1e-2), (np.float32, 5e37, 1e-4, 1e-6)]
+)
+def test_a_tiny_factor_keeps_the_digits(dtype, size, limit, tolerance):
+    parameters = with_gradients(np.array([3.0, -4.0]) * size, dtype=dtype)
+    clip_norm(parameters, limit)
+    np.testing.assert_allclose(flat(parameters), [0.6 * limit, -0.8 * limit], rtol=tolerance)
