@@ -5,9 +5,9 @@
 
 from .arrays import Array, check_array
 from .brick import Brick
-from .bricks import ELU, LeakyReLU, Linear, ReLU, Sigmoid, Softplus, Tanh
+from .bricks import ELU, Add, Concatenate, LeakyReLU, Linear, Mean, Multiply, ReLU, Sigmoid, Softplus, Tanh
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Residual, Sequential
+from .graphs import Graph, Parallel, Residual, Sequential
 from .losses import MSELoss
 from .optimizers import SGD
 from .parameter import Parameter
@@ -18,16 +18,22 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "SGD",
+    "Add",
     "Array",
     "Brick",
+    "Concatenate",
     "DtypeError",
     "GradientError",
+    "Graph",
     "L2Regularizer",
     "LeakyReLU",
     "LegonetError",
     "Linear",
     "MSELoss",
+    "Mean",
+    "Multiply",
     "OptionError",
+    "Parallel",
     "Parameter",
     "RangeError",
     "ReLU",

@@ -1,6 +1,8 @@
 """Containers: bricks made of bricks."""
 
+from .graph import Graph
+from .parallel import Parallel
 from .residual import Residual
 from .sequential import Sequential
 
-__all__ = ["Residual", "Sequential"]
+__all__ = ["Graph", "Parallel", "Residual", "Sequential"]
