@@ -99,7 +99,7 @@ class Graph(Brick[list[Any]]):
 
         def run(node: Node, inputs: list[Any]) -> Any:
             y, cache = self.bricks[node.name].forward(*inputs)
-            caches.append(cache if len(inputs) == len(node.targets) == 1 else (cache, _floats(inputs), _kinds(y)))
+            caches.append(cache if node.plain else (cache, _floats(inputs), _kinds(y)))
             return y
 
         return self._run(inputs, run), caches
@@ -130,12 +130,12 @@ class Graph(Brick[list[Any]]):
         values = dict(zip(names, inputs, strict=True))
         for node in nodes:
             try:
-                y = run(node, [values[source] for source in node.sources])
-                if isinstance(y, tuple) or len(node.targets) > 1:
-                    _check_outputs(node, y)
-                    values.update(zip(node.targets, y, strict=True))
-                else:
+                sources, plain = node.sources, node.plain
+                y = run(node, [values[sources[0]]] if plain else [values[source] for source in sources])
+                if plain and not isinstance(y, tuple):
                     values[node.name] = y
+                else:
+                    values.update(_by_names(node, y))
             except Exception as error:
                 self._note_node(error, node)
                 raise
@@ -152,33 +152,32 @@ class Graph(Brick[list[Any]]):
         upstream = zip(outputs, dy if len(outputs) > 1 else (dy,), strict=True)
         gradients = {name: dy for name, dy in upstream if name in wanted}
         for node, cache in zip(reversed(self.wiring.nodes), reversed(caches), strict=True):
-            if wanted.isdisjoint(node.targets):
-                continue
             try:
-                self._backward_node(node, cache, gradients, wanted)
+                if node.name not in wanted:
+                    continue
+                name, sources, targets, _, plain = node
+                floats: tuple[int, ...] = ()
+                if plain:
+                    dy = gradients.pop(name, None)
+                else:
+                    cache, floats, kinds = cache
+                    dy = _together([gradients.pop(target, None) for target in targets], kinds)
+                if dy is None:
+                    continue
+                if wanted.isdisjoint(sources):
+                    self.bricks[name].backward_parameters(dy, cache)
+                    continue
+                dx = self.bricks[name].backward(dy, cache)
+                gradient_of_each = by_inputs(self.bricks[name], dx, len(sources), floats)
+                for source, gradient in zip(sources, gradient_of_each, strict=True):
+                    if source in gradients:
+                        gradients[source] = plus(gradients[source], gradient)
+                    elif source in wanted:
+                        gradients[source] = gradient
             except Exception as error:
                 self._note_node(error, node)
                 raise
         return gradients
-
-    def _backward_node(self, node: Node, cache: Any, gradients: dict[str, Any], wanted: frozenset[str]) -> None:
-        """Take the gradients by the outputs of a node, and add those by what it is fed from."""
-        name, sources, targets, _ = node
-        floats: tuple[int, ...] = ()
-        if len(sources) == len(targets) == 1:
-            dy = gradients.pop(name, None)
-        else:
-            cache, floats, kinds = cache
-            dy = _together([gradients.pop(target, None) for target in targets], kinds)
-        if dy is None:
-            return
-        if wanted.isdisjoint(sources):
-            self.bricks[name].backward_parameters(dy, cache)
-            return
-        dx = self.bricks[name].backward(dy, cache)
-        for source, gradient in zip(sources, by_inputs(self.bricks[name], dx, len(sources), floats), strict=True):
-            if source in wanted:
-                gradients[source] = plus(gradients[source], gradient) if source in gradients else gradient
 
     def _find_learning(self) -> frozenset[str]:
         """Return the names of all values that have a parameter below them."""
@@ -223,8 +222,10 @@ def _together(dys: list[Any], kinds: list[tuple[tuple[int, ...], np.dtype[Any]]]
     return tuple(np.zeros(*kind) if dy is None else dy for dy, kind in zip(dys, kinds, strict=True))
 
 
-def _check_outputs(node: Node, y: Any) -> None:
-    given = len(y) if isinstance(y, tuple) else 1
-    if given != len(node.targets) or not isinstance(y, tuple):
-        names = ", ".join(node.targets)
-        raise OptionError(f"Graph needs a name for each output of a node, but there are {given} for {brief(names)}")
+def _by_names(node: Node, y: Any) -> dict[str, Any]:
+    """Return the outputs of a node by their names."""
+    outputs = y if isinstance(y, tuple) else (y,)
+    if len(outputs) != len(node.targets):
+        needed = f"Graph needs a name for each output of a node, but {brief(', '.join(node.targets))}"
+        raise OptionError(f"{needed} has {len(outputs)} of them")
+    return dict(zip(node.targets, outputs, strict=True))

@@ -24,6 +24,8 @@ class Node(NamedTuple):
     """What its outputs are called: its own name, if there is one."""
     done: tuple[str, ...] = ()
     """What no later node needs."""
+    plain: bool = True
+    """Whether it has one input and one output."""
 
 
 class Wiring(NamedTuple):
@@ -84,7 +86,7 @@ def _node(key: Any, given: Any) -> tuple[Node, Brick[Any]]:
     brick, *sources = given
     if not isinstance(brick, Brick):
         raise OptionError(f"Graph needs a brick at node {brief(named[0])}, but got {_show(brick)}")
-    return Node(named[0], tuple(sources), targets), brick
+    return Node(named[0], tuple(sources), targets, plain=len(sources) == len(targets) == 1), brick
 
 
 def _check_name(name: object, told: str, unused: bool = False) -> None:
