@@ -42,15 +42,15 @@ def learns(brick: Brick[Any]) -> bool:
     return next(brick.named_parameters(), None) is not None
 
 
-def by_inputs(brick: Brick[Any], given: Any, count: int, floats: tuple[int, ...] = ()) -> tuple[Any, ...]:
+def by_inputs(who: object, given: Any, count: int, floats: tuple[int, ...] = ()) -> tuple[Any, ...]:
     """Return what `backward` gave as a tuple of one gradient, or None, for each input.
 
     A brick may leave out those of inputs that have none, such as masks and whole numbers.
 
     Parameters
     ----------
-    brick : Brick
-        Whose gradients they are.
+    who : object
+        Whose gradients they are, for the message of an error.
     given : numpy.ndarray, tuple or None
         What its ``backward`` returned.
     count : int
@@ -71,16 +71,15 @@ def by_inputs(brick: Brick[Any], given: Any, count: int, floats: tuple[int, ...]
 
     Examples
     --------
-    >>> from legonet import Linear
     >>> from legonet.graphs.gradients import by_inputs
-    >>> by_inputs(Linear(2, 3), "dx", 2, floats=(1,))
+    >>> by_inputs("node h", "dx", 2, floats=(1,))
     (None, 'dx')
     """
     gradients = given if isinstance(given, tuple) else (given,)
     if len(gradients) == count:
         return gradients
-    if len(gradients) > count and given is not None:
-        raise GradientError(f"backward of {brief(brick, 80)} gives {len(gradients)} gradients for {count} inputs")
+    if len(gradients) > max(count, 1):
+        raise GradientError(f"backward of {brief(who, 80)} gives {len(gradients)} gradients for {count} inputs")
     places = floats if len(gradients) == len(floats) else range(len(gradients))
     found = dict(zip(places, gradients, strict=True))
     return tuple(found.get(place) for place in range(count))

@@ -1,6 +1,6 @@
 """Bricks wired in any way that has no cycle."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,16 +145,9 @@ class Graph(Brick[list[Any]]):
 
     def _backward(self, dy: Any, caches: list[Any], wanted: frozenset[str]) -> dict[str, Any]:
         """Run the nodes backward, and return the gradients by the inputs; only what is wanted is computed."""
-        outputs = self.wiring.outputs
-        if len(outputs) > 1 and not (isinstance(dy, tuple) and len(dy) == len(outputs)):
-            given = f"{len(dy)} gradients" if isinstance(dy, tuple) else f"a {type(dy).__name__}"
-            raise OptionError(f"{self._called()} needs dy as a tuple of {len(outputs)} gradients, but dy is {given}")
-        upstream = zip(outputs, dy if len(outputs) > 1 else (dy,), strict=True)
-        gradients = {name: dy for name, dy in upstream if name in wanted}
+        gradients = {name: dy for name, dy in self._upstream(dy) if name in wanted}
         for node, cache in zip(reversed(self.wiring.nodes), reversed(caches), strict=True):
             try:
-                if node.name not in wanted:
-                    continue
                 name, sources, targets, _, plain = node
                 floats: tuple[int, ...] = ()
                 if plain:
@@ -168,8 +161,8 @@ class Graph(Brick[list[Any]]):
                     self.bricks[name].backward_parameters(dy, cache)
                     continue
                 dx = self.bricks[name].backward(dy, cache)
-                gradient_of_each = by_inputs(self.bricks[name], dx, len(sources), floats)
-                for source, gradient in zip(sources, gradient_of_each, strict=True):
+                parts = (dx,) if plain and not isinstance(dx, tuple) else by_inputs(name, dx, len(sources), floats)
+                for source, gradient in zip(sources, parts, strict=True):
                     if source in gradients:
                         gradients[source] = plus(gradients[source], gradient)
                     elif source in wanted:
@@ -178,6 +171,16 @@ class Graph(Brick[list[Any]]):
                 self._note_node(error, node)
                 raise
         return gradients
+
+    def _upstream(self, dy: Any) -> Iterator[tuple[str, Any]]:
+        """Return the gradient by each output, with its name."""
+        outputs = self.wiring.outputs
+        if len(outputs) == 1:
+            return zip(outputs, (dy,), strict=True)
+        if not isinstance(dy, tuple) or len(dy) != len(outputs):
+            given = f"{len(dy)} gradients" if isinstance(dy, tuple) else f"a {type(dy).__name__}"
+            raise OptionError(f"{self._called()} needs dy as a tuple of {len(outputs)} gradients, but dy is {given}")
+        return zip(outputs, dy, strict=True)
 
     def _find_learning(self) -> frozenset[str]:
         """Return the names of all values that have a parameter below them."""
@@ -195,11 +198,9 @@ class Graph(Brick[list[Any]]):
 
     def __repr__(self) -> str:
         inputs, nodes, outputs = self.wiring
-        written = []
-        for node in nodes:
-            key = repr(node.targets if len(node.targets) > 1 else node.name)
-            written.append(f"{key}: ({', '.join([repr(self.bricks[node.name]), *map(repr, node.sources)])})")
-        return f"Graph(inputs={[*inputs]}, nodes={{{', '.join(written)}}}, outputs={[*outputs]})"
+        keys = [node.targets if len(node.targets) > 1 else node.name for node in nodes]
+        written = {key: (self.bricks[node.name], *node.sources) for key, node in zip(keys, nodes, strict=True)}
+        return f"Graph(inputs={[*inputs]}, nodes={written}, outputs={[*outputs]})"
 
     def __str__(self) -> str:
         return outline(self)
