@@ -61,7 +61,7 @@ class Multiply(Brick[tuple[Array, ...]]):
         check_array(self, "dy", dy, inputs[0].shape, inputs[0].dtype)
         before = accumulate(inputs[:-1], np.multiply, initial=dy)  # dy, dy x₁, dy x₁ x₂, ...
         after = [*accumulate(inputs[:0:-1], np.multiply, initial=np.ones_like(dy))]  # 1, x_n, x_n x_n-1, ...
-        return tuple(b * a for b, a in zip(before, reversed(after), strict=True))
+        return tuple(map(np.multiply, before, reversed(after)))
 
     @quiet
     def _product(self, inputs: tuple[Array, ...]) -> Array:

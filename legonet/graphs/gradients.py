@@ -1,10 +1,10 @@
-"""What containers do with gradients: add up those that meet, hand out those of several inputs."""
+"""What containers do with gradients: add up those that meet, share out those of several inputs and outputs."""
 
 from typing import Any
 
 from legonet.arrays import brief, quiet
 from legonet.brick import Brick
-from legonet.errors import GradientError
+from legonet.errors import GradientError, OptionError
 
 
 @quiet
@@ -40,6 +40,44 @@ def learns(brick: Brick[Any]) -> bool:
         Whether it has one.
     """
     return next(brick.named_parameters(), None) is not None
+
+
+def alone_or_tuple(values: tuple[Any, ...]) -> Any:
+    """Return several values as they are, and a single one without its tuple.
+
+    Parameters
+    ----------
+    values : tuple
+        Outputs, or gradients by inputs.
+
+    Returns
+    -------
+    object
+        The one value, or the tuple; None if it is empty.
+    """
+    return values[0] if len(values) == 1 else values or None
+
+
+def check_upstream(who: object, dy: Any, count: int) -> None:
+    """Refuse an upstream gradient that is no tuple of one for each of several outputs.
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks.
+    dy : tuple of numpy.ndarray, or numpy.ndarray for one output
+        The upstream gradient.
+    count : int
+        How many outputs there are.
+
+    Raises
+    ------
+    OptionError
+        If it is something else.
+    """
+    if count > 1 and not (isinstance(dy, tuple) and len(dy) == count):
+        given = f"{len(dy)} gradients" if isinstance(dy, tuple) else f"a {type(dy).__name__}"
+        raise OptionError(f"{brief(who, 80)} needs dy as a tuple of {count} gradients, but dy is {given}")
 
 
 def by_inputs(who: object, given: Any, count: int, floats: tuple[int, ...] = ()) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Bricks wired in any way that has no cycle."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,9 @@ import numpy as np
 from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
-from legonet.graphs.gradients import by_inputs, learns, plus
+from legonet.graphs.gradients import alone_or_tuple, by_inputs, check_upstream, plus
 from legonet.graphs.outline import outline
-from legonet.graphs.wiring import Node, wire
+from legonet.graphs.wiring import Node, learning, wire
 
 
 class Graph(Brick[list[Any]]):
@@ -89,9 +89,11 @@ class Graph(Brick[list[Any]]):
 
     def __init__(self, *, inputs: Sequence[str], nodes: Mapping[Any, tuple[Any, ...]], outputs: Sequence[str]) -> None:
         self.wiring, self.bricks = wire(inputs, nodes, outputs)
-        self._values = frozenset(self.wiring.inputs).union(*(node.targets for node in self.wiring.nodes))
-        self._learning = self._find_learning()
-        self._others = [node.name for node in self.wiring.nodes if self._learning.isdisjoint(node.targets)]
+        targets = {name for node in self.wiring.nodes for name in node.targets}
+        self._values = targets.union(self.wiring.inputs)
+        # Where each node has a parameter below it, that stays so. Else it is looked up in each pass: there are bricks
+        # that make their parameters in the first forward.
+        self._learning = targets if targets == learning(self.wiring, self.bricks) else set()
 
     def forward(self, *inputs: Any) -> tuple[Any, list[Any]]:
         """Return the outputs, and the caches of the nodes for `backward`."""
@@ -110,13 +112,11 @@ class Graph(Brick[list[Any]]):
         With several outputs, dy is a tuple with one gradient for each; None for one that the loss does not depend on.
         """
         gradients = self._backward(dy, caches, self._values)
-        dx = tuple(map(gradients.get, self.wiring.inputs))
-        return dx if len(dx) > 1 else dx[0] if dx else None
+        return alone_or_tuple(tuple(map(gradients.get, self.wiring.inputs)))
 
     def backward_parameters(self, dy: Any, caches: list[Any]) -> None:
         """Add the gradients of all parameters; only what has a parameter below it has its gradient computed."""
-        later = any(learns(self.bricks[name]) for name in self._others)  # some make their parameters in forward
-        self._backward(dy, caches, self._find_learning() if later else self._learning)
+        self._backward(dy, caches, self._learning or learning(self.wiring, self.bricks))
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the outputs alone, as inference needs them; no cache is kept."""
@@ -126,7 +126,8 @@ class Graph(Brick[list[Any]]):
         """Run each node on the values that it is fed from."""
         names, nodes, outputs = self.wiring
         if len(inputs) != len(names):
-            raise OptionError(f"{self._called()} needs {len(names)} inputs ({', '.join(names)}), but got {len(inputs)}")
+            needed = f"{brief(self, 80)} needs {len(names)} inputs ({brief(', '.join(names))})"
+            raise OptionError(f"{needed}, but got {len(inputs)}")
         values = dict(zip(names, inputs, strict=True))
         for node in nodes:
             try:
@@ -141,17 +142,19 @@ class Graph(Brick[list[Any]]):
                 raise
             for name in node.done:
                 del values[name]
-        return values[outputs[0]] if len(outputs) == 1 else tuple(values[name] for name in outputs)
+        return alone_or_tuple(tuple(map(values.get, outputs)))
 
-    def _backward(self, dy: Any, caches: list[Any], wanted: frozenset[str]) -> dict[str, Any]:
+    def _backward(self, dy: Any, caches: list[Any], wanted: Set[str]) -> dict[str, Any]:
         """Run the nodes backward, and return the gradients by the inputs; only what is wanted is computed."""
-        gradients = {name: dy for name, dy in self._upstream(dy) if name in wanted}
+        outputs = self.wiring.outputs
+        check_upstream(self, dy, len(outputs))
+        upstream = zip(outputs, dy if len(outputs) > 1 else (dy,), strict=True)
+        gradients = {name: dy for name, dy in upstream if name in wanted}
         for node, cache in zip(reversed(self.wiring.nodes), reversed(caches), strict=True):
+            name, sources, targets, _, plain = node
             try:
-                name, sources, targets, _, plain = node
-                floats: tuple[int, ...] = ()
                 if plain:
-                    dy = gradients.pop(name, None)
+                    dy, floats = gradients.pop(name, None), ()
                 else:
                     cache, floats, kinds = cache
                     dy = _together([gradients.pop(target, None) for target in targets], kinds)
@@ -161,8 +164,7 @@ class Graph(Brick[list[Any]]):
                     self.bricks[name].backward_parameters(dy, cache)
                     continue
                 dx = self.bricks[name].backward(dy, cache)
-                parts = (dx,) if plain and not isinstance(dx, tuple) else by_inputs(name, dx, len(sources), floats)
-                for source, gradient in zip(sources, parts, strict=True):
+                for source, gradient in zip(sources, by_inputs(name, dx, len(sources), floats), strict=True):
                     if source in gradients:
                         gradients[source] = plus(gradients[source], gradient)
                     elif source in wanted:
@@ -171,27 +173,6 @@ class Graph(Brick[list[Any]]):
                 self._note_node(error, node)
                 raise
         return gradients
-
-    def _upstream(self, dy: Any) -> Iterator[tuple[str, Any]]:
-        """Return the gradient by each output, with its name."""
-        outputs = self.wiring.outputs
-        if len(outputs) == 1:
-            return zip(outputs, (dy,), strict=True)
-        if not isinstance(dy, tuple) or len(dy) != len(outputs):
-            given = f"{len(dy)} gradients" if isinstance(dy, tuple) else f"a {type(dy).__name__}"
-            raise OptionError(f"{self._called()} needs dy as a tuple of {len(outputs)} gradients, but dy is {given}")
-        return zip(outputs, dy, strict=True)
-
-    def _find_learning(self) -> frozenset[str]:
-        """Return the names of all values that have a parameter below them."""
-        found: set[str] = set()
-        for node in self.wiring.nodes:
-            if not found.isdisjoint(node.sources) or learns(self.bricks[node.name]):
-                found.update(node.targets)
-        return frozenset(found)
-
-    def _called(self) -> str:
-        return f"Graph({brief(', '.join(self.wiring.inputs))} → {brief(', '.join(self.wiring.outputs))})"
 
     def _note_node(self, error: Exception, node: Node) -> None:
         error.add_note(f"  in Graph[{brief(node.name)}]: {brief(self.bricks[node.name], 80)}")

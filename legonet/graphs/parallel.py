@@ -7,7 +7,7 @@ from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.bricks import Add
 from legonet.errors import OptionError
-from legonet.graphs.gradients import by_inputs, learns, plus
+from legonet.graphs.gradients import by_inputs, plus
 from legonet.graphs.outline import outline
 
 _SUM = Add()
@@ -98,10 +98,7 @@ class Parallel(Brick[tuple[list[Any], Any]]):
 
     def backward_parameters(self, dy: Any, caches: tuple[list[Any], Any]) -> None:
         """Add the gradients of all parameters; dL/dx is not computed."""
-        if any(learns(brick) for brick in self.bricks):
-            self._backward(dy, caches, lambda brick, dh, cache: brick.backward_parameters(dh, cache))
-        else:
-            self.merge.backward_parameters(dy, caches[1])
+        self._backward(dy, caches, lambda brick, dh, cache: brick.backward_parameters(dh, cache))
 
     def __call__(self, x: Any) -> Any:
         """Return y alone, as inference needs it; no cache is kept."""
@@ -116,20 +113,25 @@ class Parallel(Brick[tuple[list[Any], Any]]):
 
     def _backward(self, dy: Any, caches: tuple[list[Any], Any], run: Callable[[Brick[Any], Any, Any], Any]) -> Any:
         """Run each brick on its share of dy, and return the sum of what comes out."""
-        dx, place = None, -1  # -1 is the merge
-        try:
-            shares = by_inputs(self.merge, self.merge.backward(dy, caches[1]), len(self.bricks))
-            for brick, dh, cache in zip(self.bricks, shares, caches[0], strict=True):
-                place += 1
-                if dh is not None:
-                    dx = plus(dx, run(brick, dh, cache))
-        except Exception as error:
-            self._note_place(error, place)
-            raise
+        shares, dx = self._share(dy, caches[1]), None
+        for place, (brick, dh, cache) in enumerate(zip(self.bricks, shares, caches[0], strict=True)):
+            try:
+                dx = dx if dh is None else plus(dx, run(brick, dh, cache))
+            except Exception as error:
+                self._note_place(error, place)
+                raise
         return dx
 
+    def _share(self, dy: Any, cache: Any) -> tuple[Any, ...]:
+        """Return the gradient by the output of each brick."""
+        try:
+            return by_inputs(self.merge, self.merge.backward(dy, cache), len(self.bricks))
+        except Exception as error:
+            self._note_place(error, len(self.bricks))
+            raise
+
     def _note_place(self, error: Exception, place: int) -> None:
-        brick, at = (self.merge, "merge") if place in (-1, len(self.bricks)) else (self.bricks[place], place)
+        brick, at = (self.merge, "merge") if place == len(self.bricks) else (self.bricks[place], place)
         error.add_note(f"  in Parallel[{at}]: {brief(brick, 80)}")
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
+from legonet.graphs.gradients import learns
 
 UNUSED = "_"
 """The name of an output that nobody needs."""
@@ -71,6 +72,28 @@ def wire(inputs: Sequence[str], nodes: Mapping[Any, Any], outputs: Sequence[str]
         _check_count(node, bricks[node.name])
     wiring = Wiring(tuple(inputs), tuple(_with_ends(ordered, outputs)), tuple(outputs))
     return wiring, {node.name: bricks[node.name] for node in ordered}
+
+
+def learning(wiring: Wiring, bricks: Mapping[str, Brick[Any]]) -> set[str]:
+    """Return the names of all values that have a parameter below them.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Of a graph.
+    bricks : mapping
+        Its bricks by the names of their nodes.
+
+    Returns
+    -------
+    set of str
+        The names.
+    """
+    found: set[str] = set()
+    for node in wiring.nodes:
+        if not found.isdisjoint(node.sources) or learns(bricks[node.name]):
+            found.update(node.targets)
+    return found
 
 
 def _node(key: Any, given: Any) -> tuple[Node, Brick[Any]]:

@@ -8,6 +8,10 @@ from strategies import LAYOUTS, alike_cases, normal
 add = Add()
 cases = alike_cases(Add)
 
+EQUIVALENT = {
+    "Add.backward: dy.copy() → dy": "the same numbers; that each is an array of its own has a test below",
+}
+
 test_its_derivative_for_one_input = brick_test(Add, "(batch, ...)", independent_rows=True)
 test_its_derivative = brick_test(Add, *["(batch, ...)"] * 2, independent_rows=True)
 test_its_derivative_for_three_inputs = brick_test(Add, *["(batch, n)"] * 3, independent_rows=True)

@@ -24,14 +24,29 @@ from legonet.testing import brick_test, check_brick
 from legonet.training import backpropagate
 from strategies import assert_close, fingerprint, freeze, gradients, normal, normals, seeds
 
+_LONGER = "only the first two of the caches are read: those of the bricks, and that of the merge"
+_NEEDLESS = "more is computed than needed, and left unused; the gradients of the parameters are the same"
+
+EQUIVALENT = {
+    "Parallel.backward: self._backward(dy, caches, lambda brick, dh, cache: brick.backward(dh, cache))"
+    " → self._backward(dy, caches * 2, lambda brick, dh, cache: brick.backward(dh, cache))": _LONGER,
+    "Parallel.backward_parameters:"
+    " self._backward(dy, caches, lambda brick, dh, cache: brick.backward_parameters(dh, cache))"
+    " → self._backward(dy, caches * 2, lambda brick, dh, cache: brick.backward_parameters(dh, cache))": _LONGER,
+    "Parallel.backward_parameters: brick.backward_parameters → brick.backward": _NEEDLESS,
+    "Parallel._backward: dx if dh is None else plus(dx, run(brick, dh, cache))"
+    " → dx if False else plus(dx, run(brick, dh, cache))": "a merge that leaves a gradient out has a test below",
+    "Parallel._backward: True → False": "there are as many of each",
+}
+
 MERGES = [Add(), Mean(), Multiply(), Concatenate()]
 
 
 @st.composite
 def cases(draw, dtype=np.float64):
     x = draw(normals(dtype))
-    width, bricks = draw(st.sampled_from([0, 1, 3, x.shape[1]])), []
-    for kind in draw(st.lists(st.sampled_from(["linear", "chain", "tanh"]), min_size=1, max_size=3)):
+    width, bricks = draw(st.sampled_from([0, 1, 3, x.shape[1], x.shape[1]])), []
+    for kind in draw(st.lists(st.sampled_from(["linear", "chain", "tanh", "tanh"]), min_size=1, max_size=3)):
         linear = Linear(x.shape[1], width, rng=draw(seeds), dtype=dtype)
         if kind == "tanh" and width == x.shape[1]:
             bricks.append(Tanh())

@@ -45,7 +45,7 @@ WRONG = {
     "too few inputs of a brick": ({"y": (Pair(), "x")}, r"node y, Pair\(\), fed from 2, but it is fed from 1 \(x\)"),
     "three for one or two": ({"y": (Masked(), "x", "x", "x")}, "fed from 1 to 2, but it is fed from 3"),
     "none for one or more": (
-        {"y": TANH, "h": (Add(),), "z": (Add(), "h", "y")},
+        {"h": (Add(),), "y": (Add(), "h", "x")},
         "fed from 1 or more, but .* from none",
     ),
     "too many inputs of a graph": ({"y": (graph({"y": TANH}), "x", "x")}, "fed from 1, but it is fed from 2"),
