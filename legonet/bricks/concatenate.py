@@ -76,7 +76,7 @@ class Concatenate(Brick[Cache]):
         """Return dL/dx_i, the piece of dy that is at the place of x_i."""
         ends, shape, dtype = cache
         check_array(self, "dy", dy, shape, dtype)
-        return tuple(piece.copy() for piece in np.split(dy, ends, self.axis))
+        return tuple(map(np.copy, np.split(dy, ends, self.axis)))
 
     def _place(self, inputs: tuple[Array, ...]) -> int:
         """Return the axis as counted from the first one."""

@@ -142,4 +142,4 @@ class _Drawing:
 
 def _quoted(label: str) -> str:
     """Write all but plain characters as Mermaid's codes, so that none is read as syntax, HTML or Markdown."""
-    return re.sub(r"[^\w (),.=:+]", lambda found: f"#{ord(found[0])};", label)
+    return re.sub(r"[^\w (),.=:+-]|^[+-](?= )", lambda found: f"#{ord(found[0])};", label)

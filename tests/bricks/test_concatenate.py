@@ -6,10 +6,6 @@ from legonet import Concatenate, DtypeError, OptionError, ShapeError
 from legonet.testing import brick_test
 from strategies import LAYOUTS, normal, seeds
 
-EQUIVALENT = {
-    "Concatenate.backward: piece.copy() → piece": "the same numbers; that each is an array of its own has a test below",
-}
-
 
 @st.composite
 def cases(draw, dtype=np.float64):

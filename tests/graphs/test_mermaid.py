@@ -67,7 +67,7 @@ def test_branches_meet_in_the_merge_and_shared_bricks_are_joined():
         '      n4["Tanh()"]',
         '      n5["Linear(2, 2)"]',
         "    end",
-        '    n6["Concatenate(axis=#45;1)"]',
+        '    n6["Concatenate(axis=-1)"]',
         "  end",
         '  n7(["output"])',
         "  n0 --> n2",
@@ -145,4 +145,4 @@ def test_no_label_can_break_the_drawing(text):
             return text
 
     lines(Sequential(Odd(()), Residual(Odd(()))))
-    assert re.fullmatch(r"(?:[\w (),.=:+]|#\d+;)*", _quoted(text))
+    assert re.fullmatch(r"(?:[\w (),.=:+-]|#\d+;)*", _quoted(text))
