@@ -124,12 +124,12 @@ class Graph(Brick[list[Any]]):
 
     def _run(self, inputs: tuple[Any, ...], run: Callable[[Node, list[Any]], Any]) -> Any:
         """Run each node on the values that it is fed from."""
-        names, nodes, outputs = self.wiring
+        names, outputs = self.wiring.inputs, self.wiring.outputs
         if len(inputs) != len(names):
             needed = f"{brief(self, 80)} needs {len(names)} inputs ({brief(', '.join(names))})"
             raise OptionError(f"{needed}, but got {len(inputs)}")
         values = dict(zip(names, inputs, strict=True))
-        for node in nodes:
+        for node in self.wiring.nodes:
             try:
                 sources, plain = node.sources, node.plain
                 y = run(node, [values[sources[0]]] if plain else [values[source] for source in sources])
@@ -178,10 +178,11 @@ class Graph(Brick[list[Any]]):
         error.add_note(f"  in Graph[{brief(node.name)}]: {brief(self.bricks[node.name], 80)}")
 
     def __repr__(self) -> str:
-        inputs, nodes, outputs = self.wiring
-        keys = [node.targets if len(node.targets) > 1 else node.name for node in nodes]
-        written = {key: (self.bricks[node.name], *node.sources) for key, node in zip(keys, nodes, strict=True)}
-        return f"Graph(inputs={[*inputs]}, nodes={written}, outputs={[*outputs]})"
+        written = {
+            node.targets if len(node.targets) > 1 else node.name: (self.bricks[node.name], *node.sources)
+            for node in self.wiring.nodes
+        }
+        return f"Graph(inputs={[*self.wiring.inputs]}, nodes={written}, outputs={[*self.wiring.outputs]})"
 
     def __str__(self) -> str:
         return outline(self)

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from legonet.arrays import brief
@@ -29,7 +30,8 @@ class Node(NamedTuple):
     """Whether it has one input and one output."""
 
 
-class Wiring(NamedTuple):
+@dataclass(frozen=True)
+class Wiring:
     """The nodes of a graph, each after those that it is fed from, and its ends."""
 
     inputs: tuple[str, ...]
@@ -217,4 +219,4 @@ def _nearest(name: object, names: Iterable[str]) -> str:
 
 
 def _show(value: object) -> str:
-    return brief(repr(value))
+    return brief(repr(value) if isinstance(value, str) else value)

@@ -160,7 +160,7 @@ def test_its_gradients_agree_with_finite_differences(case, seed):
 @given(cases())
 def test_the_order_in_which_nodes_are_written_changes_nothing(case):
     net, inputs = case
-    names, nodes, outputs = net.wiring
+    names, nodes, outputs = net.wiring.inputs, net.wiring.nodes, net.wiring.outputs
     written = {
         (node.targets if len(node.targets) > 1 else node.name): (net.bricks[node.name], *node.sources)
         for node in reversed(nodes)
