@@ -11,8 +11,10 @@ from .bricks import (
     GRU,
     LSTM,
     RNN,
+    Add,
     AvgPool2d,
     BatchNorm,
+    Concatenate,
     Conv1d,
     Conv2d,
     ConvTranspose2d,
@@ -27,7 +29,9 @@ from .bricks import (
     Linear,
     LogSoftmax,
     MaxPool2d,
+    Mean,
     MultiHeadAttention,
+    Multiply,
     PReLU,
     ReLU,
     Reshape,
@@ -41,7 +45,7 @@ from .bricks import (
     Transpose,
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
-from .graphs import Bidirectional, Residual, Sequential, TransformerBlock
+from .graphs import Bidirectional, Graph, Parallel, Residual, Sequential, TransformerBlock
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD, Adam, AdamW, RMSProp
 from .parameter import Parameter
@@ -58,12 +62,14 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Add",
     "Array",
     "AvgPool2d",
     "BatchNorm",
     "Bidirectional",
     "BinaryCrossEntropyLoss",
     "Brick",
+    "Concatenate",
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
@@ -76,6 +82,7 @@ __all__ = [
     "GaussianNoise",
     "GlobalAvgPool2d",
     "GradientError",
+    "Graph",
     "HuberLoss",
     "KLDivergenceLoss",
     "L1Loss",
@@ -90,9 +97,12 @@ __all__ = [
     "MSELoss",
     "MaxNorm",
     "MaxPool2d",
+    "Mean",
     "MultiHeadAttention",
+    "Multiply",
     "OptionError",
     "PReLU",
+    "Parallel",
     "Parameter",
     "RMSNorm",
     "RMSProp",

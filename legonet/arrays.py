@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy import ndarray
 
-from legonet.errors import DtypeError, RangeError, ShapeError
+from legonet.errors import DtypeError, OptionError, RangeError, ShapeError
 
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 """A NumPy array of floating-point numbers."""
@@ -288,6 +288,39 @@ def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROW
         place = tuple(np.argwhere((array < 0.0) | (array > 1.0))[0].tolist())
         at = f"{name}[{', '.join(map(str, place))}]"
         _refuse(RangeError, who, f"{name} from 0 to 1", f"{at} is {array[place]}", "")
+
+
+def check_alike(who: object, arrays: tuple[Array, ...]) -> None:
+    """Refuse arrays that are not all of one shape and one dtype; they are called x0, x1, ...
+
+    Parameters
+    ----------
+    who : object
+        The brick that asks; its ``repr`` starts the message.
+    arrays : tuple of numpy.ndarray
+        Its inputs, one or more.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    ShapeError, DtypeError
+        If one is no floating-point array of one axis or more, or not of the shape and dtype of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.arrays import check_alike
+    >>> check_alike("Add()", (np.zeros((4, 3)), np.zeros((4, 1))))
+    Traceback (most recent call last):
+    legonet.errors.ShapeError: Add() needs x1 of shape (4, 3), but x1 has shape (4, 1)
+    """
+    if not arrays:
+        raise OptionError(f"{brief(who, 80)} needs one input or more, but got none")
+    first = arrays[0]
+    check_array(who, "x0", first)
+    for number, array in enumerate(arrays[1:], 1):
+        check_array(who, f"x{number}", array, first.shape, first.dtype)
 
 
 def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype: npt.DTypeLike | None) -> None:

@@ -59,6 +59,17 @@ def recurrent_cases(kind: Callable[..., Brick[Any]]) -> Callable[..., st.SearchS
     return cases
 
 
+def alike_cases(kind: Callable[[], Brick[Any]]) -> Callable[..., st.SearchStrategy[Case]]:
+    """Draw one to three inputs of one shape, for bricks that take any number of them."""
+
+    @st.composite
+    def cases(draw: Any, dtype: Any = np.float64) -> Case:
+        shape = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+        return kind(), tuple(normal(*shape, seed=draw(seeds), dtype=dtype) for _ in range(draw(st.integers(1, 3))))
+
+    return cases
+
+
 def public_packages() -> list[Any]:
     """Import legonet and every package below it that states its public names."""
     below = [found.name for found in pkgutil.walk_packages(legonet.__path__, "legonet.") if found.ispkg]

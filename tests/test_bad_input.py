@@ -138,7 +138,7 @@ ANY_BATCH = {"Linear.forward", "Linear()", "Sequential.forward", "Sequential()",
 # to which it is not bad.
 KINDS = {
     "a list": (lambda a: a.tolist(), DtypeError, ("is a list", "numpy.asarray("), set()),
-    "a tuple": (lambda a: tuple(a.tolist()), DtypeError, ("is a tuple", "numpy.asarray("), set()),
+    "a tuple": (lambda a: tuple(a.tolist()), DtypeError, ("is a tuple", "numpy.asarray("), {"backpropagate, x"}),
     "None": (lambda a: None, DtypeError, ("is a NoneType",), INITIAL),
     "a number": (lambda a: 1.0, DtypeError, ("is a float",), set()),
     "a NumPy number": (lambda a: np.float64(1.0), DtypeError, ("is a float64",), set()),

@@ -1,7 +1,9 @@
 """Layers: one brick, one file, both passes on one screen."""
 
+from .add import Add
 from .avg_pool2d import AvgPool2d
 from .batch_norm import BatchNorm
+from .concatenate import Concatenate
 from .conv1d import Conv1d
 from .conv2d import Conv2d
 from .conv_transpose2d import ConvTranspose2d
@@ -20,7 +22,9 @@ from .linear import Linear
 from .log_softmax import LogSoftmax
 from .lstm import LSTM
 from .max_pool2d import MaxPool2d
+from .mean import Mean
 from .multi_head_attention import MultiHeadAttention
+from .multiply import Multiply
 from .prelu import PReLU
 from .relu import ReLU
 from .reshape import Reshape
@@ -40,8 +44,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Add",
     "AvgPool2d",
     "BatchNorm",
+    "Concatenate",
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
@@ -56,7 +62,9 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
+    "Mean",
     "MultiHeadAttention",
+    "Multiply",
     "PReLU",
     "RMSNorm",
     "ReLU",

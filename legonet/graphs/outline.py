@@ -5,6 +5,7 @@ from typing import Any
 
 from legonet.arrays import brief
 from legonet.brick import Brick
+from legonet.graphs.wiring import Wiring
 
 
 def outline(net: Brick[Any]) -> str:
@@ -13,7 +14,8 @@ def outline(net: Brick[Any]) -> str:
     Parameters
     ----------
     net : Brick
-        A container: a brick with a sequence of bricks as its attribute ``bricks``.
+        A container: a brick with a sequence or a dictionary of bricks as its attribute ``bricks``. The brick in an
+        attribute ``merge``, which brings their outputs together, comes last.
 
     Returns
     -------
@@ -34,20 +36,41 @@ def outline(net: Brick[Any]) -> str:
     rows = list(_rows(net, "  ", {}))
     width, digits = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     table = [f"{name:{width}}  {count:>{digits}}  {shapes}".rstrip() for name, count, shapes in rows]
-    return "\n".join([f"{type(net).__name__}: {_count(net)} parameters", *table])
+    return "\n".join([f"{_head(net)}: {_count(net)} parameters", *table])
 
 
 def _rows(net: Brick[Any], indent: str, seen: dict[int, str]) -> Iterator[tuple[str, str, str]]:
-    for place, brick in enumerate(getattr(net, "bricks", ())):
-        label = f"{indent}[{place}]"
+    for name, brick, fed in _inside(net):
+        label = f"{indent}[{name}]"
         if id(brick) in seen and brick.parameters():
-            yield f"{label} {brief(brick)}", "", f"shared with {seen[id(brick)]}"
+            yield f"{label} {brief(brick)}{fed}", "", f"shared with {seen[id(brick)]}"
             continue
         seen[id(brick)] = label.strip()
         inside = list(_rows(brick, indent + "    ", seen))
         shapes = "" if inside else ", ".join(f"{name} {p.value.shape}" for name, p in brick.named_parameters())
-        yield f"{label} {type(brick).__name__ if inside else repr(brick)}", _count(brick), shapes
+        yield f"{label} {_head(brick) if inside else repr(brick)}{fed}", _count(brick), shapes
         yield from inside
+
+
+def _inside(net: Brick[Any]) -> Iterator[tuple[str, Brick[Any], str]]:
+    """Yield the bricks of a container with their names and what they are fed from."""
+    bricks, wiring, merge = (getattr(net, name, None) for name in ("bricks", "wiring", "merge"))
+    if isinstance(wiring, Wiring) and isinstance(bricks, dict):
+        for node in wiring.nodes:
+            fed = f" ← {', '.join(node.sources)}" if node.sources else ""
+            yield ", ".join(node.targets), bricks[node.name], fed
+    else:
+        for key, brick in bricks.items() if isinstance(bricks, dict) else enumerate(bricks or ()):
+            yield str(key), brick, ""
+    if isinstance(merge, Brick):
+        yield "merge", merge, ""
+
+
+def _head(net: Brick[Any]) -> str:
+    """Return the kind of a container, and for a graph the names of its ends."""
+    wiring = getattr(net, "wiring", None)
+    ends = f"({', '.join(wiring.inputs)} → {', '.join(wiring.outputs)})" if isinstance(wiring, Wiring) else ""
+    return type(net).__name__ + ends
 
 
 def _count(brick: Brick[Any]) -> str:

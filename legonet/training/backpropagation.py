@@ -1,5 +1,6 @@
 """Forward, loss, penalties and backward in one call."""
 
+import inspect
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ class Backpropagated(NamedTuple):
 def backpropagate(
     net: Brick[Any],
     loss: Brick[Any],
-    x: npt.NDArray[Any],
+    x: npt.NDArray[Any] | tuple[Any, ...],
     target: npt.NDArray[Any],
     *,
     regularizers: Iterable[Brick[Any]] = (),
@@ -44,7 +45,7 @@ def backpropagate(
 
     It is these lines of the protocol, and nothing else::
 
-        y, net_cache = net.forward(x)
+        y, net_cache = net.forward(x)  # net.forward(*x) if x is a tuple
         value, loss_cache = loss.forward(y, target)
         penalties = [(regularizer, *regularizer.forward()) for regularizer in regularizers]
         net.backward_parameters(loss.backward(1.0, loss_cache), net_cache)
@@ -61,8 +62,8 @@ def backpropagate(
         The network.
     loss : Brick
         The loss, such as `MSELoss`.
-    x : numpy.ndarray
-        The inputs, batch first.
+    x : numpy.ndarray or tuple of numpy.ndarray
+        The inputs, batch first; a tuple for a network that takes several, such as a `Graph`.
     target : numpy.ndarray
         What the outputs should be, in the shape that the loss needs.
     regularizers : iterable of Brick, optional
@@ -97,7 +98,7 @@ def backpropagate(
     2.9707
     """
     try:
-        y, net_cache = net.forward(x)
+        y, net_cache = net.forward(*x) if isinstance(x, tuple) else net.forward(x)
         value, loss_cache = loss.forward(y, target)
         penalties, total = [], 0.0
         for regularizer in regularizers:
@@ -109,6 +110,7 @@ def backpropagate(
             regularizer.backward(1.0, cache)
     except Exception:
         _check_bricks(net, loss, regularizers)
+        _check_count(net, x)
         raise
     return Backpropagated(value, total, y)
 
@@ -122,3 +124,13 @@ def _check_bricks(net: object, loss: object, regularizers: Any) -> None:
     if not is_list or not all(isinstance(regularizer, Brick) for regularizer in regularizers):
         needed = "regularizers as a list of bricks"
         raise OptionError(f"backpropagate needs {needed}, but regularizers is {brief(regularizers, 80)}") from None
+
+
+def _check_count(net: Brick[Any], x: object) -> None:
+    """Refuse a tuple of more or fewer inputs than the network takes."""
+    if isinstance(x, tuple):
+        try:
+            inspect.signature(net.forward).bind(*x)
+        except TypeError:
+            needed = "x as an array, or as a tuple of the arrays that the network takes"
+            raise OptionError(f"backpropagate needs {needed}, but x is a tuple of {len(x)}") from None

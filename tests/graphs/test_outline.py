@@ -1,4 +1,4 @@
-from legonet import Brick, Linear, Sequential, Sigmoid
+from legonet import Add, Brick, Concatenate, Graph, Linear, Parallel, Residual, Sequential, Sigmoid
 from legonet.graphs.outline import outline
 from strategies import normal
 
@@ -57,4 +57,50 @@ def test_a_container_of_ones_own_is_shown_the_same_way():
         "Sum: 6 parameters",
         "  [0] Linear(2, 1)  3  weight (2, 1), bias (1,)",
         "  [1] Linear(2, 1)  3  weight (2, 1), bias (1,)",
+    ]
+
+
+def test_nodes_have_their_names_and_say_what_they_are_fed_from():
+    inside = Graph(inputs=["a"], nodes={"b": (Sigmoid(), "a"), "c": (Sigmoid(), "b")}, outputs=["b", "c"])
+    linear = Linear(2, 2)
+    nodes = {"h": (linear, "x"), ("k", "_"): (inside, "h"), "y": (Add(), "k", "h"), "z": (linear, "y")}
+    assert outline(Graph(inputs=["x"], nodes=nodes, outputs=["z"])).splitlines() == [
+        "Graph(x → z): 6 parameters",
+        "  [h] Linear(2, 2) ← x        6  weight (2, 2), bias (2,)",
+        "  [k, _] Graph(a → b, c) ← h  0",
+        "      [b] Sigmoid() ← a       0",
+        "      [c] Sigmoid() ← b       0",
+        "  [y] Add() ← k, h            0",
+        "  [z] Linear(2, 2) ← y           shared with [h]",
+    ]
+
+
+def test_a_parallel_shows_its_merge():
+    net = Residual(Sequential(Parallel(Sigmoid(), Linear(2, 1), merge=Concatenate()), Linear(3, 2)))
+    assert outline(net).splitlines() == [
+        "Residual: 11 parameters",
+        "  [0] Sequential                        11",
+        "      [0] Parallel                       3",
+        "          [0] Sigmoid()                  0",
+        "          [1] Linear(2, 1)               3  weight (2, 1), bias (1,)",
+        "          [merge] Concatenate(axis=-1)   0",
+        "      [1] Linear(3, 2)                   8  weight (3, 2), bias (2,)",
+    ]
+
+
+def test_a_dictionary_of_bricks_shows_its_keys():
+    class Named(Brick):
+        def __init__(self, **bricks):
+            self.bricks = bricks
+
+        def forward(self, x):
+            return x, None
+
+        def backward(self, dy, cache):
+            return dy
+
+    assert outline(Named(first=Sigmoid(), second=Linear(1, 1))).splitlines() == [
+        "Named: 2 parameters",
+        "  [first] Sigmoid()      0",
+        "  [second] Linear(1, 1)  2  weight (1, 1), bias (1,)",
     ]

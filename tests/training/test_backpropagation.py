@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
 
-from legonet import L2Regularizer, Linear, MSELoss, Sequential, ShapeError, Sigmoid
+from legonet import (
+    Add,
+    Graph,
+    L2Regularizer,
+    LegonetError,
+    Linear,
+    MSELoss,
+    Multiply,
+    OptionError,
+    Sequential,
+    ShapeError,
+    Sigmoid,
+)
 from legonet.training import Backpropagated, backpropagate
 from strategies import assert_close, gradients, normal
 
@@ -99,3 +111,40 @@ def test_a_target_of_another_shape_leaves_the_gradients_as_they_are():
     with pytest.raises(ShapeError, match=r"MSELoss\(\) needs target of shape \(5, 2\)"):
         backpropagate(net, mse, X, TARGET[:, 0])
     assert not any(gradient.any() for gradient in gradients(net))
+
+
+def gated():
+    nodes = {"h": (Linear(3, 2, rng=0), "x"), "y": (Multiply(), "h", "gate")}
+    return Graph(inputs=["x", "gate"], nodes=nodes, outputs=["y"])
+
+
+def test_a_network_of_several_inputs_takes_a_tuple():
+    net, by_hand, gate = gated(), gated(), normal(5, 2, seed=3)
+    result = backpropagate(net, mse, (X, gate), TARGET)
+    y, cache = by_hand.forward(X, gate)
+    loss, loss_cache = mse.forward(y, TARGET)
+    by_hand.backward(mse.backward(1.0, loss_cache), cache)
+    assert result.loss == loss
+    assert_close([result.y, *gradients(net)], [y, *gradients(by_hand)], 0)
+
+
+def test_a_tuple_of_one_is_one_input():
+    assert backpropagate(network(), mse, (X,), TARGET).loss == backpropagate(network(), mse, X, TARGET).loss
+
+
+def test_a_tuple_of_another_number_of_inputs_is_refused():
+    with pytest.raises(OptionError, match=r"Graph\(.*needs 2 inputs \(x, gate\), but got 1"):
+        backpropagate(gated(), mse, X, TARGET)
+    needed = (
+        "backpropagate needs x as an array, or as a tuple of the arrays that the network takes, but x is a tuple of"
+    )
+    for x in ((), (X, X)):
+        with pytest.raises(OptionError, match=f"{needed} {len(x)}"):
+            backpropagate(network(), mse, x, TARGET)
+
+
+def test_an_error_in_a_brick_stays_that_with_a_tuple_as_well():
+    with pytest.raises(ShapeError, match=r"Add\(\) needs x1 of shape \(5, 3\), but x1 has shape \(5, 2\)"):
+        backpropagate(Add(), mse, (X, TARGET), X)
+    with pytest.raises(LegonetError, match=r"Linear\(3, 4\) needs x as a NumPy array, but x is a list"):
+        backpropagate(network(), mse, (X.tolist(),), TARGET)

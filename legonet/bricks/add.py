@@ -1,0 +1,67 @@
+"""The sum of several inputs, y = x₁ + x₂ + ... + x_n."""
+
+from functools import reduce
+from typing import TypeAlias
+
+import numpy as np
+
+from legonet.arrays import Array, check_alike, check_array, quiet
+from legonet.brick import Brick
+
+Cache: TypeAlias = tuple[int, tuple[int, ...], np.dtype[np.floating]]
+"""How many inputs there were, their shape and their dtype."""
+
+
+class Add(Brick[Cache]):
+    r"""The sum of one input or more, all of the same shape: where the branches of a network meet.
+
+    .. math::
+
+        \text{forward} \quad& y = \sum_i x_i \\
+        \text{backward} \quad& \frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial y}
+
+    The inputs have one axis or more, of any sizes. Nothing is broadcast.
+
+    Raises
+    ------
+    OptionError
+        If there is no input.
+    ShapeError, DtypeError
+        If an input is no floating-point array of one axis or more, or not of the shape and dtype of the first; if dy
+        is not.
+
+    Notes
+    -----
+    ``backward`` returns a tuple, with a new array for each input.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, *Deep Learning*, 2016, section 6.5.6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Add
+    >>> add = Add()
+    >>> y, cache = add.forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]), np.array([0.0, 5.0]))
+    >>> y
+    array([11., 27.])
+    >>> add.backward(np.array([1.0, -1.0]), cache)
+    (array([ 1., -1.]), array([ 1., -1.]), array([ 1., -1.]))
+    """
+
+    def forward(self, *inputs: Array) -> tuple[Array, Cache]:
+        """Return y = Σ x_i, and the number, shape and dtype of the inputs for `backward`."""
+        check_alike(self, inputs)
+        y = self._sum(inputs)
+        return y, (len(inputs), y.shape, y.dtype)
+
+    def backward(self, dy: Array, cache: Cache) -> tuple[Array, ...]:
+        """Return dL/dx_i = dy for each input."""
+        count, shape, dtype = cache
+        check_array(self, "dy", dy, shape, dtype)
+        return tuple(dy.copy() for _ in range(count))
+
+    @quiet
+    def _sum(self, inputs: tuple[Array, ...]) -> Array:
+        return reduce(np.add, inputs[1:], +inputs[0])
