@@ -209,6 +209,6 @@ def _by_names(node: Node, y: Any) -> dict[str, Any]:
     """Return the outputs of a node by their names."""
     outputs = y if isinstance(y, tuple) else (y,)
     if len(outputs) != len(node.targets):
-        needed = f"Graph needs a name for each output of a node, but {brief(', '.join(node.targets))}"
-        raise OptionError(f"{needed} has {len(outputs)} of them")
+        needed = f"Graph needs a name for each output of a node, {len(outputs)} here"
+        raise OptionError(f"{needed}, but the names are {brief(', '.join(node.targets))}")
     return dict(zip(node.targets, outputs, strict=True))
