@@ -34,7 +34,7 @@ def write(folder: Path) -> None:
     found = {group.name: group.paths for group in reference_pages.groups()}
     bricks = {path.rpartition(".")[2]: path for name in ("bricks", "graphs") for path in found[name]}
     sections = {
-        section: [bricks.pop(name) for name in names.split() if name in bricks] for section, names in SECTIONS.items()
+        section: [bricks.pop(name) for name in names.split()] for section, names in SECTIONS.items()
     }
     classes = {path for path in bricks.values() if inspect.isclass(reference_pages._find(path))}
     sections["further"] = sorted(classes)
@@ -118,7 +118,7 @@ def _of_a_regularizer(kind: Callable[..., Any], x: np.ndarray) -> tuple[np.ndarr
     from legonet import Parameter
 
     options = list(inspect.signature(kind).parameters)
-    if options[0] != "weights" or not hasattr(kind, "backward"):
+    if options[:1] != ["weights"] or not hasattr(kind, "backward"):
         return None, None
     y, dy = [], []
     for row in x:

@@ -51,7 +51,7 @@ class BinaryCrossEntropyLoss(Brick[tuple[Array, Array]]):
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, tuple[Array, Array]]:
-        """Return L = 1/N Σ (max(y, 0) - y t + log(1 + e^-|y|)), and y and t for `backward`."""
+        """Return L = 1/N Σ (max(y, 0) - y t + log(1 + e^-abs(y))), and y and t for `backward`."""
         check_array(self, "y", y)
         check_probabilities(self, "target", target, y.shape, y.dtype)
         # max(y, 0) - y t is |y| times how far the target is from the nearer end, [y > 0]: no digits cancel.

@@ -46,7 +46,7 @@ class L1Loss(Brick[Array]):
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:
-        """Return L = 1/N Σ |y - target|, and y - target for `backward`."""
+        """Return L = 1/N Σ abs(y - target), and y - target for `backward`."""
         check_array(self, "y", y)
         check_array(self, "target", target, y.shape, y.dtype)
         error = y - target

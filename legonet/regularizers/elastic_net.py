@@ -1,4 +1,4 @@
-"""The elastic net, R = l1 Σ |w| + l2/2 Σ w²."""
+"""The elastic net, R = l1 Σ abs(w) + l2/2 Σ w²."""
 
 from collections.abc import Iterable
 
@@ -65,7 +65,7 @@ class ElasticNetRegularizer(Brick[None]):
 
     @quiet
     def forward(self) -> tuple[float, None]:
-        """Return R = λ₁ Σ |w| + λ₂/2 Σ w²; `backward` needs nothing but the weights."""
+        """Return R = λ₁ Σ abs(w) + λ₂/2 Σ w²; `backward` needs nothing but the weights."""
         sizes = sum(float(np.abs(w.value).sum(dtype=np.float64)) for w in self.weights)
         squares = sum(float(np.square(w.value).sum(dtype=np.float64)) for w in self.weights)
         return self.l1_strength * sizes + self.l2_strength / 2 * squares, None

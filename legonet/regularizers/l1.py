@@ -1,4 +1,4 @@
-"""The L1 penalty (lasso), R = strength Σ |w|."""
+"""The L1 penalty (lasso), R = strength Σ abs(w)."""
 
 from collections.abc import Iterable
 
@@ -58,7 +58,7 @@ class L1Regularizer(Brick[None]):
 
     @quiet
     def forward(self) -> tuple[float, None]:
-        """Return R = strength Σ |w|; `backward` needs nothing but the weights."""
+        """Return R = strength Σ abs(w); `backward` needs nothing but the weights."""
         return self.strength * sum(float(np.abs(w.value).sum(dtype=np.float64)) for w in self.weights), None
 
     @quiet
