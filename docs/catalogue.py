@@ -33,9 +33,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found = {group.name: group.paths for group in reference_pages.groups()}
     bricks = {path.rpartition(".")[2]: path for name in ("bricks", "graphs") for path in found[name]}
-    sections = {
-        section: [bricks.pop(name) for name in names.split()] for section, names in SECTIONS.items()
-    }
+    sections = {section: [bricks.pop(name) for name in names.split()] for section, names in SECTIONS.items()}
     classes = {path for path in bricks.values() if inspect.isclass(reference_pages._find(path))}
     sections["further"] = sorted(classes)
     for name in PACKAGES[2:]:

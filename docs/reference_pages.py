@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import legonet
 
-FIRST = ("bricks", "graphs", "losses", "regularizers", "optimizers", "training", "testing", "initializers")
+FIRST = ("bricks", "graphs", "losses", "regularizers", "optimizers", "training", "testing", "initializers", "special")
 WHOLE_MODULES = ("initializers", "errors")  # plain modules: all their names stand on one page
 
 

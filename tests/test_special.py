@@ -1,11 +1,10 @@
-"""The tables in legonet/special.py, made anew; what the functions give is tested with the bricks."""
+"""The tables in legonet/special, made anew; what the functions give is tested with the bricks."""
 
 import mpmath
 import numpy as np
 import pytest
 
-from legonet import special
-from legonet.special import log_softmax, softmax
+from legonet.special import gaussian, log_softmax, logistic, softmax
 
 
 def tail(a):
@@ -58,7 +57,7 @@ FITS = {
 @pytest.mark.parametrize("name", FITS)
 def test_a_table_is_the_chebyshev_fit_of_its_function_to_18_digits(name):
     function, variable, low, high = FITS[name]
-    table = getattr(special, name)
+    table = getattr(gaussian, name)
     with mpmath.workdps(60):
         interval = [variable(mpmath.mpf(end)) for end in (low, high)]
         coefficients, error = mpmath.chebyfit(function, interval, len(table), error=True)
@@ -71,9 +70,9 @@ def test_the_roots_of_the_slopes_are_exact_to_twice_the_digits():
     with mpmath.workdps(60):
         silu = root_of(lambda x: 1 + x + mpmath.exp(x), -1.278)
         gelu = root_of(gelu_slope_at_minus, 0.75)
-        assert abs(special._SILU_ROOT + mpmath.mpf(special._SILU_ROOT_REST) - silu) < 1e-31
-        assert abs(special._GELU_ROOT + mpmath.mpf(special._GELU_ROOT_REST) - gelu) < 1e-31
-        assert float(mpmath.exp(silu)) == special._E_TO_SILU_ROOT
+        assert abs(logistic._SILU_ROOT + mpmath.mpf(logistic._SILU_ROOT_REST) - silu) < 1e-31
+        assert abs(gaussian._GELU_ROOT + mpmath.mpf(gaussian._GELU_ROOT_REST) - gelu) < 1e-31
+        assert float(mpmath.exp(silu)) == logistic._E_TO_SILU_ROOT
 
 
 @pytest.mark.parametrize("function", [softmax, log_softmax])

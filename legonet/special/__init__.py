@@ -1,0 +1,20 @@
+"""Special functions: what several bricks are made of, in the form that keeps every digit."""
+
+from .exponentials import log_softmax, softmax
+from .gaussian import gelu, gelu_slope
+from .logistic import sigmoid, silu, silu_slope, softplus
+from .moments import centred, root_mean_square, row_means
+
+__all__ = [
+    "centred",
+    "gelu",
+    "gelu_slope",
+    "log_softmax",
+    "root_mean_square",
+    "row_means",
+    "sigmoid",
+    "silu",
+    "silu_slope",
+    "softmax",
+    "softplus",
+]
