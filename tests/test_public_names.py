@@ -3,9 +3,11 @@
 import ast
 import importlib
 import inspect
+import io
 import pkgutil
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 from types import ModuleType
 
@@ -132,6 +134,26 @@ def test_numpys_global_random_state_is_used_nowhere(source):
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     drawn = {node.attr for node in attributes if ast.unparse(node.value) == "np.random"}
     assert drawn <= {"Generator", "RandomState", "default_rng", "get_state"}
+
+
+def lines_of_code(source):
+    """Count the lines of a file that hold code: no docstring, no comment, not empty."""
+    text = source.read_text(encoding="utf-8")
+    documented = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            documented |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    kinds = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in kinds]
+    return len({line for token in tokens for line in range(token.start[0], token.end[0] + 1)} - documented)
+
+
+def test_a_brick_is_short():
+    folder = SOURCES[0].parent / "bricks"
+    lines = {path.stem: lines_of_code(path) for path in folder.glob("[!_]*.py")}
+    assert len(lines) > 30
+    assert sum(lines.values()) / len(lines) <= 40
+    assert max(lines.values()) <= 75
 
 
 def test_types_are_announced():
