@@ -14,7 +14,7 @@ SECTIONS = {
     "activations": "ReLU LeakyReLU PReLU ELU Softplus Sigmoid Tanh GELU SiLU Softmax LogSoftmax",
     "dense": "Linear Embedding SinusoidalPositions",
     "convolution": "Conv1d Conv2d ConvTranspose2d MaxPool2d AvgPool2d GlobalAvgPool2d",
-    "sequence": "RNN LSTM GRU Bidirectional MultiHeadAttention TransformerBlock LastStep",
+    "sequence": "RNN LSTM GRU Bidirectional MultiHeadAttention TransformerBlock LastStep GlobalAvgPool1d",
     "normalisation": "LayerNorm RMSNorm BatchNorm",
     "noise": "Dropout GaussianNoise",
     "shape": "Flatten Reshape Transpose Add Mean Multiply Concatenate",
