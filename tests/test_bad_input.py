@@ -1,6 +1,7 @@
 """What is wrong is refused by name, in few words, and nothing is lost; what is merely unusual is taken."""
 
 import contextlib
+import copy
 
 import numpy as np
 import pytest
@@ -12,19 +13,32 @@ from legonet import (
     SGD,
     Adam,
     AdamW,
+    Add,
+    Concatenate,
+    Dropout,
     DtypeError,
+    Flatten,
+    GaussianNoise,
     L2Regularizer,
+    LastStep,
+    LeakyReLU,
     LegonetError,
     Linear,
+    MaxPool2d,
+    Mean,
     MSELoss,
+    Multiply,
     OptionError,
     Parameter,
     RangeError,
+    ReLU,
+    Reshape,
     RMSProp,
     Sequential,
     ShapeError,
     Sigmoid,
     Tanh,
+    Transpose,
     initializers,
 )
 from legonet.optimizers import Group, MovingAverage, clip_norm, clip_values
@@ -40,7 +54,6 @@ from strategies import (
     like,
     normal,
     parts,
-    same_draws,
 )
 
 
@@ -388,6 +401,22 @@ def test_a_value_with_an_endless_repr_still_gives_a_short_message(option):
 
 every_brick = every_brick()
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324]
+EXACT = {
+    Add,
+    Concatenate,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    LastStep,
+    LeakyReLU,
+    MaxPool2d,
+    Mean,
+    Multiply,
+    ReLU,
+    Reshape,
+    Transpose,
+}
+"""They move numbers, or do the same to each: all digits are the same in any layout."""
 
 
 @every_brick
@@ -428,22 +457,24 @@ def test_not_a_number_never_comes_out_as_a_number(kind, data):
 
 
 @every_brick
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @given(data=st.data())
-def test_any_layout_in_memory_gives_the_same_results_and_is_never_written(layout, kind, data):
+def test_any_layout_in_memory_gives_the_same_results_and_is_never_written(kind, data):
     brick, inputs = data.draw(cases_of(kind))
-    results = []
-    for lay_out in (np.ascontiguousarray, layout):
-        given = [lay_out(array) if array.size else array for array in inputs]
-        with same_draws(brick):
-            y, cache = brick.forward(*given)
-        laid_out = tuple(lay_out(dy) if np.size(dy) and np.ndim(dy) else dy for dy in parts(like(y)))
-        dy = laid_out if isinstance(y, tuple) else laid_out[0]
+    wanted = None
+    for name, layout in LAYOUTS.items():
+
+        def lay_out(array, layout=layout):
+            return layout(array) if np.size(array) and np.ndim(array) else array
+
+        twin, given = copy.deepcopy(brick), tuple(map(lay_out, inputs))
+        called, (y, cache) = twin(*given), twin.forward(*given)
+        dy = tuple(map(lay_out, like(y))) if isinstance(y, tuple) else lay_out(like(y))
         before = fingerprint(*given, dy)
-        dx = brick.backward(dy, cache)
-        assert fingerprint(*given, dy) == before
-        results.append([*parts(y), *parts(dx), *gradients(brick)])
-    assert_close(*results)
+        dx = twin.backward(dy, cache)
+        assert fingerprint(*given, dy) == before, name
+        found = [*parts(called), *parts(y), *parts(dx), *gradients(twin)]
+        assert_close(found, wanted or found, 0 if kind in EXACT else 1e-13, name)
+        wanted = wanted or found
 
 
 @pytest.mark.parametrize("brick", [Sigmoid(), Tanh()], ids=repr)

@@ -12,6 +12,7 @@ from legonet.training import backpropagate
 from strategies import LAYOUTS, normal, seeds
 
 CALL_DIFFERS = True
+MIXES_ROWS = True
 
 DTYPES = [np.float16, np.float32, np.float64, np.longdouble]
 _VECTOR = "a vector is its own transpose"
