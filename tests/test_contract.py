@@ -82,7 +82,7 @@ def test_its_gradients_are_the_derivatives(kind, data, seed):
 
 
 @every_brick
-@given(data=any_case, dtype=float_dtypes)
+@given(data=any_case, dtype=float_dtypes | st.just(np.longdouble))
 def test_what_goes_in_as_a_dtype_comes_out_as_it(kind, data, dtype):
     brick, inputs = data.draw(cases_of(kind, dtype))
     for array in both_passes(brick, inputs):
