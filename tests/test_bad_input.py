@@ -12,31 +12,18 @@ from hypothesis.extra import numpy as hnp
 from bad_options import OPTIONS
 from legonet import (
     SGD,
-    Add,
-    Concatenate,
-    Dropout,
     DtypeError,
-    Flatten,
-    GaussianNoise,
     L2Regularizer,
-    LastStep,
-    LeakyReLU,
     LegonetError,
     Linear,
-    MaxPool2d,
-    Mean,
     MSELoss,
-    Multiply,
     OptionError,
     Parameter,
     RangeError,
-    ReLU,
-    Reshape,
     Sequential,
     ShapeError,
     Sigmoid,
     Tanh,
-    Transpose,
 )
 from legonet.testing import check_brick, numeric_gradient
 from legonet.training import backpropagate
@@ -238,19 +225,8 @@ def test_a_value_with_an_endless_repr_still_gives_a_short_message(option):
 every_brick = every_brick()
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324]
 EXACT = {
-    Add,
-    Concatenate,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    LastStep,
-    LeakyReLU,
-    MaxPool2d,
-    Mean,
-    Multiply,
-    ReLU,
-    Reshape,
-    Transpose,
+    *["Add", "Average", "Concatenate", "Dropout", "Flatten", "GaussianNoise", "LastStep", "LeakyReLU", "MaxPool2d"],
+    *["Multiply", "ReLU", "Reshape", "Transpose"],
 }
 """They move numbers, or do the same to each: all digits are the same in any layout."""
 
@@ -309,16 +285,8 @@ def test_any_layout_in_memory_gives_the_same_results_and_is_never_written(kind, 
         dx = twin.backward(dy, cache)
         assert fingerprint(*given, dy) == before, name
         found = [*parts(called), *parts(y), *parts(dx), *gradients(twin)]
-        assert_close(found, wanted or found, 0 if kind in EXACT else 1e-13, name)
+        assert_close(found, wanted or found, 0 if kind.__name__ in EXACT else 1e-13, name)
         wanted = wanted or found
-
-
-@pytest.mark.parametrize("brick", [Sigmoid(), Tanh()], ids=repr)
-def test_elementwise_bricks_take_the_other_byte_order_and_give_the_native_one(brick):
-    x = normal(4, 3)
-    y, cache = brick.forward(x.astype(">f8"))
-    assert y.dtype == np.float64
-    assert_close([y, brick.backward(np.ones_like(y), cache)], [brick(x), brick.backward(np.ones_like(y), brick(x))])
 
 
 # Anything at all -----------------------------------------------------------------------------------------------------
