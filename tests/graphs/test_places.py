@@ -169,6 +169,13 @@ def test_parameters_are_found_however_deep_they_are():
     assert [name for name, _ in net.named_parameters()] == ["bricks.0." * 400 + name for name in ("weight", "bias")]
 
 
+def test_parameters_are_found_in_lists_that_hold_themselves():
+    net = Sequential(Linear(2, 2))
+    net.more = [net.bricks, Parameter(np.ones(1))]
+    net.more.append(net.more)
+    assert [name for name, _ in net.named_parameters()] == ["bricks.0.weight", "bricks.0.bias", "more.1"]
+
+
 @pytest.fixture
 def _little_room():
     before = sys.getrecursionlimit()
