@@ -1,4 +1,4 @@
-"""The checks of options: sizes, rates, dtypes, generators, lists of parameters."""
+"""The checks of options: sizes, flags, rates, dtypes, generators, lists of parameters."""
 
 import math
 import operator
@@ -34,7 +34,7 @@ def check_size(who: object, name: str, value: int) -> int:
     Raises
     ------
     OptionError
-        If it is not a whole number, or negative.
+        If it is not a whole number, negative, or beyond all sizes of arrays.
 
     Examples
     --------
@@ -42,17 +42,11 @@ def check_size(who: object, name: str, value: int) -> int:
     >>> check_size("Linear", "in_features", 3)
     3
     """
-    try:
-        size = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        size = -1
-    if not 0 <= size <= sys.maxsize:
-        raise OptionError(f"{who} needs {name} as a whole number >= 0, but {name} is {brief(repr(value))}")
-    return size
+    return check_integer(who, name, value, at_least=0)
 
 
-def check_integer(who: object, name: str, value: int) -> int:
-    """Return `value` as an int if it is a whole number, else refuse it.
+def check_integer(who: object, name: str, value: int, *, at_least: int | None = None) -> int:
+    """Return `value` as an int if it is a whole number, and not below a bound, else refuse it.
 
     Parameters
     ----------
@@ -62,6 +56,8 @@ def check_integer(who: object, name: str, value: int) -> int:
         The argument's name.
     value : int
         The argument.
+    at_least : int, optional
+        The bound, of what counts something: ``value >= at_least``, and no more than an array can have.
 
     Returns
     -------
@@ -71,20 +67,59 @@ def check_integer(who: object, name: str, value: int) -> int:
     Raises
     ------
     OptionError
-        If it is not a whole number.
+        If it is not a whole number, or out of its bounds.
 
     Examples
     --------
     >>> from legonet.checks import check_integer
     >>> check_integer("CrossEntropyLoss", "ignore_index", -1)
     -1
+    >>> check_integer("OneCycle", "steps", 0, at_least=1)
+    Traceback (most recent call last):
+    legonet.errors.OptionError: OneCycle needs steps as a whole number >= 1, but steps is 0
     """
     try:
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)
+        number = None if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
-        pass
-    raise OptionError(f"{who} needs {name} as a whole number, but {name} is {brief(repr(value))}")
+        number = None
+    if number is None or not (at_least is None or at_least <= number <= sys.maxsize):
+        limit = "" if at_least is None else f" >= {at_least}"
+        raise OptionError(f"{who} needs {name} as a whole number{limit}, but {name} is {brief(repr(value))}")
+    return number
+
+
+def check_flag(who: object, name: str, value: bool) -> bool:
+    """Return `value` as a bool if it is True or False, else refuse it: ``"no"`` and ``[False]`` would count as True.
+
+    Parameters
+    ----------
+    who : object
+        What starts the message.
+    name : str
+        The argument's name.
+    value : bool
+        The argument; NumPy's bool is taken too.
+
+    Returns
+    -------
+    bool
+        True or False.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> from legonet.checks import check_flag
+    >>> check_flag("SGD", "nesterov", "no")
+    Traceback (most recent call last):
+    legonet.errors.OptionError: SGD needs nesterov as True or False, but nesterov is 'no'
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{who} needs {name} as True or False, but {name} is {brief(repr(value))}")
+    return bool(value)
 
 
 def check_number(

@@ -6,6 +6,7 @@ import pytest
 from legonet import Linear, OptionError, Parameter
 from legonet.checks import (
     check_dtype,
+    check_flag,
     check_integer,
     check_number,
     check_parameters,
@@ -43,6 +44,30 @@ def test_no_other_integer_is_taken(value):
     with pytest.raises(OptionError) as caught:
         check_integer("it", "n", value)
     assert str(caught.value) == f"it needs n as a whole number, but n is {value!r}"
+
+
+@pytest.mark.parametrize("value", [-2, -1, np.int8(3), sys.maxsize], ids=repr)
+def test_an_integer_may_have_a_least_one(value):
+    assert check_integer("it", "n", value, at_least=-2) == value
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "2", 2**63], ids=repr)
+def test_below_the_least_integer_none_is_taken(value):
+    with pytest.raises(OptionError) as caught:
+        check_integer("it", "n", value, at_least=1)
+    assert str(caught.value) == f"it needs n as a whole number >= 1, but n is {value!r}"
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_], ids=repr)
+def test_a_flag_is_true_or_false(value):
+    assert check_flag("it", "n", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, "no", "", None, [], [False], np.array(True), np.int8(1)], ids=repr)
+def test_nothing_else_is_a_flag(value):
+    with pytest.raises(OptionError) as caught:
+        check_flag("it", "n", value)
+    assert str(caught.value) == f"it needs n as True or False, but n is {value!r}"
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int8(1)], ids=repr)

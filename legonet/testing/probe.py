@@ -13,6 +13,7 @@ from numpy.random import get_state, set_state
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
+from legonet.graphs.wiring import Wiring
 from legonet.parameter import Parameter
 
 
@@ -83,7 +84,10 @@ class Variable:
 
 
 def input_names(brick: Brick[Any], count: int) -> list[str]:
-    """Return what `forward` calls its inputs."""
+    """Return what `forward` calls its inputs; a graph has names for them."""
+    wiring = getattr(brick, "wiring", None)
+    if isinstance(wiring, Wiring) and len(wiring.inputs) == count:
+        return list(wiring.inputs)
     try:
         parameters = list(inspect.signature(brick.forward).parameters.values())
     except (TypeError, ValueError):
