@@ -4,10 +4,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, brief, check_array, quiet
+from legonet.arrays import Array, brief, check_array
 from legonet.brick import Brick
 from legonet.bricks.recurrence import Mask
 from legonet.errors import OptionError
+from legonet.graphs.gradients import plus
 from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
 from legonet.graphs.places import inside
@@ -98,15 +99,14 @@ class Bidirectional(Brick[Cache]):
         y = self._join(x, f, g)
         return y, (f_cache, g_cache, y.shape, y.dtype, f.shape[-1])
 
-    @quiet
-    def backward(self, dy: Array, cache: Cache) -> Array:
+    def backward(self, dy: Array, cache: Cache) -> Any:
         """Add the gradients of all parameters and return dL/dx = df ∂f/∂x + R (R dg ∂g/∂(R x))."""
         f_cache, g_cache, df, dg = self._cut(dy, cache)
         with inside(self, 0, self.forward_brick):
-            dx: Array = self.forward_brick.backward(df, f_cache)
+            dx = self.forward_brick.backward(df, f_cache)
         with inside(self, 1, self.backward_brick):
-            dx_turned: Array = self.backward_brick.backward(dg, g_cache)
-        return dx + dx_turned[:, ::-1]
+            dx_turned = self.backward_brick.backward(dg, g_cache)
+        return plus(dx, dx_turned[:, ::-1])
 
     def backward_parameters(self, dy: Array, cache: Cache) -> None:
         """Add the gradients of all parameters; dL/dx is not computed."""

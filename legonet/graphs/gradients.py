@@ -7,7 +7,7 @@ import numpy as np
 
 from legonet.arrays import brief, quiet
 from legonet.brick import Brick
-from legonet.errors import GradientError, OptionError
+from legonet.errors import DtypeError, GradientError, OptionError, ShapeError
 
 Kind: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"]
 """The shape and dtype of an array, or of a number."""
@@ -28,9 +28,27 @@ def plus(total: Any, gradient: Any) -> Any:
     -------
     numpy.ndarray or None
         The sum; the other one if one is None.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If they are not of the same shape and dtype: NumPy would stretch or convert one of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet.graphs.gradients import plus
+    >>> plus(np.ones((4, 3)), np.ones((4, 1)))
+    Traceback (most recent call last):
+    legonet.errors.ShapeError: gradients that meet need the same shape, but have (4, 3) and (4, 1)
     """
     if total is None or gradient is None:
         return gradient if total is None else total
+    if isinstance(total, np.ndarray) or isinstance(gradient, np.ndarray):
+        for what, error in (("shape", ShapeError), ("dtype", DtypeError)):
+            one, other = (getattr(each, what, type(each).__name__) for each in (total, gradient))
+            if one != other:
+                raise error(f"gradients that meet need the same {what}, but have {one} and {other}")
     return _sum(total, gradient)
 
 
@@ -80,9 +98,11 @@ def check_upstream(who: object, dy: Any, count: int) -> None:
 
     Raises
     ------
-    OptionError
+    OptionError, DtypeError
         If it is something else.
     """
+    if count == 1 and dy is None:
+        raise DtypeError(f"{brief(who, 80)} needs dy as a NumPy array, but dy is a NoneType")
     if count > 1 and not (isinstance(dy, tuple) and len(dy) == count):
         given = f"{len(dy)} gradients" if isinstance(dy, tuple) else f"a {type(dy).__name__}"
         raise OptionError(f"{brief(who, 80)} needs dy as a tuple of {count} gradients, but dy is {given}")

@@ -7,6 +7,7 @@ import numpy as np
 from legonet.arrays import Array, brief, check_array, quiet
 from legonet.brick import Brick
 from legonet.errors import OptionError, ShapeError
+from legonet.graphs.gradients import plus
 from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
 from legonet.graphs.places import inside
@@ -86,16 +87,14 @@ class Residual(Brick[tuple[Any, Any]]):
             shortcut, shortcut_cache = self.projection.forward(x)
         return self._sum(y, shortcut), (cache, shortcut_cache)
 
-    @quiet
-    def backward(self, dy: Array, caches: tuple[Any, Any]) -> Array:
+    def backward(self, dy: Array, caches: tuple[Any, Any]) -> Any:
         """Add the gradients of all parameters and return dL/dx = dy ∂f/∂x + dy."""
         with inside(self, 0, self.brick):
-            dx: Array = self.brick.backward(dy, caches[0])
+            dx = self.brick.backward(dy, caches[0])
         if self.projection is None:
-            return dx + dy
+            return plus(dx, dy)
         with inside(self, 1, self.projection):
-            dx_projected: Array = self.projection.backward(dy, caches[1])
-        return dx + dx_projected
+            return plus(dx, self.projection.backward(dy, caches[1]))
 
     def backward_parameters(self, dy: Array, caches: tuple[Any, Any]) -> None:
         """Add the gradients of all parameters; dL/dx is not computed."""

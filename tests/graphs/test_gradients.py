@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
 
-from legonet import GradientError, Linear, OptionError, Sequential, Tanh
+from legonet import (
+    Brick,
+    DtypeError,
+    GradientError,
+    Graph,
+    Linear,
+    OptionError,
+    Parallel,
+    Residual,
+    Sequential,
+    ShapeError,
+    Tanh,
+)
 from legonet.graphs.gradients import alone_or_tuple, by_inputs, check_upstream, learns, plus
 from strategies import fingerprint, freeze, normal
 
@@ -71,3 +83,52 @@ def test_upstream_gradients_are_a_tuple_of_one_for_each_of_several_outputs():
 def test_a_brick_learns_if_there_is_a_parameter_anywhere_in_it():
     assert learns(Sequential(Tanh(), Sequential(Linear(2, 2))))
     assert not learns(Sequential(Tanh(), Sequential()))
+
+
+@pytest.mark.parametrize(
+    ("other", "error", "message"),
+    [
+        (np.ones((4, 1)), ShapeError, r"need the same shape, but have \(4, 3\) and \(4, 1\)"),
+        (np.ones((4, 3), np.float32), DtypeError, "need the same dtype, but have float64 and float32"),
+        (2.0, ShapeError, r"need the same shape, but have \(4, 3\) and float"),
+    ],
+    ids=["shape", "dtype", "a number"],
+)
+def test_gradients_that_meet_are_never_stretched_or_converted(other, error, message):
+    for pair in ((np.ones((4, 3)), other), (other, np.ones((4, 3)))):
+        with pytest.raises(error, match="gradients that meet need"):
+            plus(*pair)
+    with pytest.raises(error, match=message):
+        plus(np.ones((4, 3)), other)
+
+
+def test_an_upstream_gradient_that_would_be_stretched_is_refused_where_an_output_feeds_another_node():
+    net = Graph(inputs=["x"], nodes={"h": (Linear(3, 3, rng=0), "x"), "y": (Tanh(), "h")}, outputs=["h", "y"])
+    _, caches = net.forward(normal(4, 3))
+    with pytest.raises(ShapeError, match="gradients that meet"):
+        net.backward((np.ones((4, 1)), np.ones((4, 3))), caches)
+
+
+def test_no_upstream_gradient_is_refused_and_not_taken_for_nothing_to_do():
+    net = Graph(inputs=["x"], nodes={"y": (Linear(3, 1, rng=0), "x")}, outputs=["y"])
+    _, caches = net.forward(normal(4, 3))
+    for backward in (net.backward, net.backward_parameters):
+        with pytest.raises(DtypeError, match="needs dy as a NumPy array, but dy is a NoneType"):
+            backward(None, caches)
+
+
+class SummedOverRows(Brick):
+    """Doubles, and gives a gradient of another shape than its input."""
+
+    def forward(self, x):
+        return 2 * x, None
+
+    def backward(self, dy, cache):
+        return (2 * dy).sum(axis=0)
+
+
+@pytest.mark.parametrize("container", [Residual(SummedOverRows()), Parallel(SummedOverRows(), Tanh())], ids=repr)
+def test_a_brick_whose_gradient_has_another_shape_is_not_helped_by_broadcasting(container):
+    y, cache = container.forward(normal(4, 3))
+    with pytest.raises(ShapeError, match="gradients that meet"):
+        container.backward(np.ones_like(y), cache)
