@@ -104,6 +104,23 @@ def test_not_a_number_makes_loss_and_derivative_not_a_number():
         np.testing.assert_array_equal(bce.backward(1.0, cache), [np.nan, 0.25])
 
 
+@pytest.mark.parametrize(
+    ("y", "target", "wanted", "slope"),
+    [
+        (-np.inf, 0.0, 0.0, 0.0),
+        (np.inf, 1.0, 0.0, 0.0),
+        (-np.inf, 1.0, np.inf, -1.0),
+        (np.inf, 0.0, np.inf, 1.0),
+        (np.inf, 0.5, np.inf, 0.5),
+        (-np.inf, 0.25, np.inf, -0.25),
+    ],
+)
+def test_an_infinite_logit_costs_nothing_where_it_is_right_and_infinity_elsewhere(y, target, wanted, slope):
+    loss, cache = bce.forward(np.array([y]), np.array([target]))
+    assert loss == wanted
+    assert bce.backward(1.0, cache).tolist() == [slope]
+
+
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
 def test_nothing_to_compare_has_the_loss_0(shape):
     loss, cache = bce.forward(np.zeros(shape), np.zeros(shape))
