@@ -3,7 +3,7 @@
 import math
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -331,6 +331,29 @@ def check_parameters(who: object, parameters: Iterable[Parameter]) -> tuple[Para
     if not found:
         raise OptionError(f"{who} needs at least one parameter, but the list is empty")
     return found
+
+
+def counted(parameters: Sequence[Parameter]) -> str:
+    """Return "1 parameter" or "2 parameters", for a ``repr``.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        One or more.
+
+    Returns
+    -------
+    str
+        Their number, in words that fit it.
+
+    Examples
+    --------
+    >>> from legonet import Linear
+    >>> from legonet.checks import counted
+    >>> counted(Linear(2, 3).parameters())
+    '2 parameters'
+    """
+    return f"{len(parameters)} parameter{'s' if len(parameters) != 1 else ''}"
 
 
 def _is_number(value: object) -> bool:

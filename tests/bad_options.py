@@ -103,7 +103,11 @@ OPTIONS = {
         [*NEGATIVE, 1.0, 1.5],
         ("SGD needs momentum", ">= 0 and < 1"),
     ),
-    "SGD, nesterov": (lambda w, v: SGD(w.linear.parameters(), lr=0.1, nesterov=v), [True], ("SGD needs momentum",)),
+    "SGD, nesterov": (
+        lambda w, v: SGD(w.linear.parameters(), lr=0.1, nesterov=v),
+        [True, "no", 0, [True]],
+        ("SGD needs",),
+    ),
     "SGD, weight_decay": (
         lambda w, v: SGD(w.linear.parameters(), lr=0.1, weight_decay=v),
         NEGATIVE,
@@ -117,6 +121,11 @@ OPTIONS = {
     "Group, pattern": (lambda w, v: Group(v), [None, 3, b"*", ["*"]], ("Group needs pattern",)),
     "Group, frozen": (lambda w, v: Group("*", frozen=v), [0, "no", [True]], ("Group needs frozen",)),
     "MovingAverage, parameters": (lambda w, v: MovingAverage(v), LISTS, ("MovingAverage needs",)),
+    "MovingAverage, correction": (
+        lambda w, v: MovingAverage(w.linear.parameters(), correction=v),
+        [None, 0, "no", [True]],
+        ("MovingAverage needs correction",),
+    ),
     "MovingAverage, decay": (
         lambda w, v: MovingAverage(w.linear.parameters(), decay=v),
         [*NEGATIVE, 1],

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from legonet.special import gaussian, log_softmax, logistic, softmax
+from legonet.special import gaussian, log_softmax, logistic, softmax, sum_of_squares, wide_sum
 
 
 def tail(a):
@@ -97,3 +97,35 @@ def test_softmax_leaves_x_as_it_is(classes):
     x.flags.writeable = False
     softmax(x)
     log_softmax(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, ">f4"])
+@pytest.mark.parametrize("shape", [(3,), (0,), (2, 0), (0, 2), (2, 3, 4)])
+def test_sums_along_the_last_axis_are_those_of_numpy(dtype, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    sums = wide_sum(x)
+    assert sums.dtype == np.promote_types(x.dtype, np.float32)
+    assert sums.shape == shape[:-1]
+    np.testing.assert_allclose(sums, x.sum(axis=-1, dtype=np.longdouble), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(wide_sum(x[..., ::-1][..., ::-1]), sums)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sum_of_very_many_terms_keeps_its_digits(dtype):
+    x = np.random.default_rng(0).uniform(size=(4, 100_000)).astype(dtype)
+    np.testing.assert_allclose(wide_sum(x), x.sum(axis=1, dtype=np.longdouble), rtol=8 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, ">f4", ">f8"])
+@pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 0), (2, 3, 4)])
+def test_the_sum_of_squares_is_that_of_float64(dtype, shape):
+    x = np.asarray(np.random.default_rng(0).normal(size=shape)).astype(dtype)
+    found = sum_of_squares(x)
+    assert type(found) is float
+    assert found == pytest.approx(float((x.astype(float) ** 2).sum()), rel=1e-15)
+    assert sum_of_squares(x.T) == pytest.approx(found, rel=1e-15)
+
+
+def test_squares_of_float16_and_float32_neither_overflow_nor_vanish():
+    assert sum_of_squares(np.full(2, 60000.0, np.float16)) == 2 * 60000.0**2
+    assert sum_of_squares(np.full(2, 1e-30, np.float32)) == pytest.approx(2e-60, rel=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
-from legonet.special import log_softmax
+from legonet.special import log_softmax, wide_sum
 
 
 class LogSoftmax(Brick[Array]):
@@ -56,5 +56,5 @@ class LogSoftmax(Brick[Array]):
     def backward(self, dy: Array, y: Array) -> Array:
         """Return dL/dx = dy - e^y Σ dy."""
         check_array(self, "dy", dy, y.shape, y.dtype)
-        dx: Array = dy - np.exp(y) * np.add.reduce(dy, -1, keepdims=True)
-        return dx
+        dx: Array = dy - np.exp(y) * wide_sum(dy)[..., np.newaxis]
+        return dx.astype(dy.dtype, copy=False)

@@ -4,7 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
-from legonet.special import softmax
+from legonet.special import softmax, wide_sum
 
 
 class Softmax(Brick[Array]):
@@ -57,4 +57,5 @@ class Softmax(Brick[Array]):
     def backward(self, dy: Array, y: Array) -> Array:
         """Return dL/dx = y (dy - Σ dy y)."""
         check_array(self, "dy", dy, y.shape, y.dtype)
-        return y * (dy - np.add.reduce(dy * y, -1, keepdims=True))
+        dx = y * (dy - wide_sum(dy * y)[..., np.newaxis])
+        return dx.astype(y.dtype, copy=False)

@@ -30,7 +30,8 @@ class BinaryCrossEntropyLoss(Brick[tuple[Array, Array]]):
     -----
     PyTorch's ``binary_cross_entropy_with_logits`` averages over the outputs as well: for K outputs it is 1/K times
     this loss; and it takes any number as a target. The sum is taken in float64. All digits of small losses and
-    derivatives are kept: y = -40 and t = 0 give 4.2e-18.
+    derivatives are kept: y = -40 and t = 0 give 4.2e-18. An infinite y costs
+    nothing where it is right.
 
     References
     ----------
@@ -55,7 +56,8 @@ class BinaryCrossEntropyLoss(Brick[tuple[Array, Array]]):
         check_array(self, "y", y)
         check_probabilities(self, "target", target, y.shape, y.dtype)
         # max(y, 0) - y t is |y| times how far the target is from the nearer end, [y > 0]: no digits cancel.
-        losses = np.abs(y) * np.abs((y > 0.0) - target) + np.log1p(np.exp(-np.abs(y)))
+        far = np.abs((y > 0.0) - target)
+        losses = np.where(far == 0.0, 0.0, np.abs(y) * far) + np.log1p(np.exp(-np.abs(y)))
         return float(losses.sum(dtype=np.float64)) / (len(y) or 1), (y, target)
 
     @quiet

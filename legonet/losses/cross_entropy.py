@@ -1,18 +1,52 @@
 """The cross-entropy of classes, L = -1/N Σ log softmax(y) of the right class."""
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, brief, check_array, classes_first, ones, quiet
+from legonet.arrays import Array, brief, check_array, classes_first, quiet
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
-from legonet.special import log_softmax
+from legonet.losses.targets import check_weights, put_back, read_target
+from legonet.special import log_softmax, wide_sum
 
-from .targets import check_weights, put_back, read_target
 
-Cache: TypeAlias = tuple[Any, ...]
+class Classes(NamedTuple):
+    """What is kept of n predictions whose targets are classes; the C classes come first."""
+
+    right: tuple[npt.NDArray[Any], npt.NDArray[Any]]
+    """Class and number of each prediction."""
+    weights: Array | float
+    """The share of the right class, which is all there is, of shape (n,) or 1."""
+    e: Array
+    """e^(y - the largest of the prediction), of shape (C, n), and 0 for the right class."""
+    own: Array
+    """That of the right class, of shape (n,)."""
+    others: Array
+    """The sum of e, which is that of all other classes, of shape (n,)."""
+
+
+class Shares(NamedTuple):
+    """What is kept of n predictions whose targets are shares of all C classes."""
+
+    s: Array
+    """The shares, of shape (n, C)."""
+    log_p: Array
+    """The logarithms of softmax(y), of shape (n, C)."""
+
+
+class Cache(NamedTuple):
+    """What `CrossEntropyLoss.backward` needs to know."""
+
+    parts: Classes | Shares
+    """What is kept of the predictions that count."""
+    W: float
+    """What their sum is divided by."""
+    kept: npt.NDArray[np.bool_] | None
+    """Which they are; None if all count."""
+    shape: tuple[int, ...]
+    """The shape of y."""
 
 
 class CrossEntropyLoss(Brick[Cache]):
@@ -62,7 +96,7 @@ class CrossEntropyLoss(Brick[Cache]):
     PyTorch gives NaN, and where the loss is too small to be added to 1, 0: [0, -40] with right class 0 costs 4.2e-18
     here. A logit of -infinity, a class that cannot be, costs nothing where its share s is 0; label smoothing gives
     each class a share, so it costs infinity. Probabilities are not required to sum to 1. Sums over predictions are
-    taken in float64.
+    taken in float64, and those of float16 over classes in float32.
 
     References
     ----------
@@ -97,38 +131,39 @@ class CrossEntropyLoss(Brick[Cache]):
         check_array(self, "y", y, ("batch", ..., "classes" if w is None else len(w)))
         x, t, kept = read_target(self, y, target, self.ignore_index)
         W = float(len(t) if w is None or t.ndim == 2 else w[t].sum()) or 1.0
-        parts: Cache
+        parts: Classes | Shares
         if t.ndim == 2 or self.label_smoothing:
-            s, log_p = self._shares(x, t), log_softmax(x)
-            losses = np.where(s == 0.0, 0.0, s * -log_p)  # log p of a class that cannot be is -infinity
-            parts = s, log_p
+            s, log_p = parts = Shares(self._shares(x, t), log_softmax(x))
+            losses = _weigh(s, -log_p)
         else:
             z, right = classes_first(x), (t, np.arange(len(t)))
             largest = np.maximum.reduce(z, axis=0, initial=-np.inf)
             e = np.exp(z - largest)
             own = e[right]
             e[right] = 0.0  # the others are summed without it, which keeps their digits
-            others = ones(len(e), e.dtype).dot(e)
+            others = wide_sum(e.T)
+            losses = np.log1p(others - (1.0 - own)) + (largest - z[right])
             weights = 1.0 if w is None else w[t].astype(x.dtype)
-            losses = weights * (np.log1p(others - (1.0 - own)) + (largest - z[right]))
-            parts = right, weights, e, own, others
-        return float(losses.sum(dtype=np.float64)) / W, (y.shape, kept, W, parts)
+            losses = _weigh(weights, losses) if w is not None else losses
+            parts = Classes(right, weights, e, own, others)
+        return float(losses.sum(dtype=np.float64)) / W, Cache(parts, W, kept, y.shape)
 
     @quiet
     def backward(self, dloss: float, cache: Cache) -> Array:
-        """Return dL/dy = (softmax(y) Σ s - s) / W, times dloss."""
-        shape, kept, W, parts = cache
+        """Return dL/dy = (p Σ s - s) / W with p = softmax(y), times dloss."""
+        parts, W, kept, shape = cache
         factor = check_scalar(self, "dloss", dloss) / W
-        if len(parts) == 2:
+        # p Σ s - s is p times the shares of the others less s times 1 - p: no digits cancel.
+        if isinstance(parts, Shares):
             s, log_p = parts
-            # p Σ s - s is p times the shares of the others less s times 1 - p: no digits cancel.
-            dx = (np.exp(log_p) * (s.sum(axis=1, keepdims=True) - s) + s * np.expm1(log_p)) * factor
+            dx = (np.exp(log_p) * (wide_sum(s)[:, np.newaxis] - s) + s * np.expm1(log_p)) * factor
+            dx = dx.astype(log_p.dtype, copy=False)
         else:
             right, weights, e, own, others = parts
             scale = weights * factor / (own + others)
             dz = e * scale
-            dz[right] = -others * scale  # p - 1 is what the others have
-            dx = dz.T
+            dz[right] = -others * scale  # 1 - p is what the others have
+            dx = dz.T.astype(e.dtype, copy=False)
         return put_back(dx, kept, shape)
 
     def _shares(self, x: Array, t: npt.NDArray[Any]) -> Array:
@@ -140,3 +175,8 @@ class CrossEntropyLoss(Brick[Cache]):
     def __repr__(self) -> str:
         options = vars(self) | {"label_smoothing": self.label_smoothing or None}
         return f"CrossEntropyLoss({', '.join(f'{k}={brief(v)}' for k, v in options.items() if v is not None)})"
+
+
+def _weigh(s: Array | float, losses: Array) -> Array:
+    """Return s times losses, 0 where s is 0: a class that cannot be, which costs infinity, costs nothing there."""
+    return np.where((s == 0.0) & (losses == np.inf), 0.0, s * losses)

@@ -13,11 +13,11 @@ class HuberLoss(Brick[Array]):
     .. math::
 
         \text{forward} \quad& L = \frac{1}{N} \sum_\text{rows} \sum_\text{outputs} c \, (e - c / 2), \quad
-        e = y - \text{target}, \quad c = \min(\max(e, -\delta), \delta) \\
+        e = y - t, \quad c = \min(\max(e, -\delta), \delta) \\
         \text{backward} \quad& \frac{\partial L}{\partial y} = \frac{c}{N}
 
-    So an error costs e²/2 within ±δ and δ times (its size - δ/2) beyond. The target is not differentiated. A batch of
-    no rows has the loss 0.
+    So an error costs e²/2 within ±δ and δ times (its size - δ/2) beyond. Here t is the target. It is not
+    differentiated. A batch of no rows has the loss 0.
 
     Parameters
     ----------

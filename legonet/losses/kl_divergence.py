@@ -53,7 +53,7 @@ class KLDivergenceLoss(Brick[Array]):
         check_array(self, "y", y)
         check_probabilities(self, "target", target, y.shape, y.dtype)
         never = target == 0.0
-        losses = np.where(never, 0.0, target * (np.log(target + never) - y))
+        losses = np.where(never & ~np.isnan(y), 0.0, target * (np.log(target + never) - y))
         return float(losses.sum(dtype=np.float64)) / (len(y) or 1), target
 
     @quiet

@@ -1,4 +1,4 @@
-"""The absolute error, L = 1/N Σ |y - target|."""
+"""The absolute error, L = 1/N Σ |y - t|."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ class L1Loss(Brick[Array]):
 
     .. math::
 
-        \text{forward} \quad& L = \frac{1}{N} \sum_\text{rows} \sum_\text{outputs} |y - \text{target}| \\
-        \text{backward} \quad& \frac{\partial L}{\partial y} = \frac{\text{sign}(y - \text{target})}{N}
+        \text{forward} \quad& L = \frac{1}{N} \sum_\text{rows} \sum_\text{outputs} |y - t| \\
+        \text{backward} \quad& \frac{\partial L}{\partial y} = \frac{\text{sign}(y - t)}{N}
 
-    The target is not differentiated. A batch of no rows has the loss 0.
+    Here t is the target. It is not differentiated. A batch of no rows has the loss 0.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class L1Loss(Brick[Array]):
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:
-        """Return L = 1/N Σ abs(y - target), and y - target for `backward`."""
+        """Return L = 1/N Σ abs(y - t), and y - t for `backward`."""
         check_array(self, "y", y)
         check_array(self, "target", target, y.shape, y.dtype)
         error = y - target
@@ -54,6 +54,6 @@ class L1Loss(Brick[Array]):
 
     @quiet
     def backward(self, dloss: float, error: Array) -> Array:
-        """Return dL/dy = sign(y - target) / N, times dloss."""
+        """Return dL/dy = sign(y - t) / N, times dloss."""
         dy: Array = np.sign(error) * (check_scalar(self, "dloss", dloss) / (len(error) or 1))
         return dy

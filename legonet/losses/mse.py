@@ -1,10 +1,9 @@
-"""The mean squared error, L = 1/(2N) Σ (y - target)²."""
-
-import numpy as np
+"""The mean squared error, L = 1/(2N) Σ (y - t)²."""
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_scalar
+from legonet.special import sum_of_squares
 
 
 class MSELoss(Brick[Array]):
@@ -12,10 +11,10 @@ class MSELoss(Brick[Array]):
 
     .. math::
 
-        \text{forward} \quad& L = \frac{1}{2N} \sum_\text{rows} \sum_\text{outputs} (y - \text{target})^2 \\
-        \text{backward} \quad& \frac{\partial L}{\partial y} = \frac{y - \text{target}}{N}
+        \text{forward} \quad& L = \frac{1}{2N} \sum_\text{rows} \sum_\text{outputs} (y - t)^2 \\
+        \text{backward} \quad& \frac{\partial L}{\partial y} = \frac{y - t}{N}
 
-    The target is not differentiated. A batch of no rows has the loss 0.
+    Here t is the target. It is not differentiated. A batch of no rows has the loss 0.
 
     Raises
     ------
@@ -26,8 +25,7 @@ class MSELoss(Brick[Array]):
     Notes
     -----
     PyTorch's ``mse_loss`` has no factor 1/2 and averages over the outputs as well: for K outputs it is 2/K times
-    this loss. With ``reduction="sum"`` it is 2N times this loss. The squares are summed in the dtype of y: in float16
-    their sum must stay below 65504.
+    this loss. With ``reduction="sum"`` it is 2N times this loss. The squares are taken and summed in float64.
 
     References
     ----------
@@ -48,13 +46,13 @@ class MSELoss(Brick[Array]):
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:
-        """Return L = 1/(2N) Σ (y - target)², and y - target for `backward`."""
+        """Return L = 1/(2N) Σ (y - t)², and y - t for `backward`."""
         check_array(self, "y", y)
         check_array(self, "target", target, y.shape, y.dtype)
         error = y - target
-        return float(np.vdot(error, error)) / (2 * (len(error) or 1)), error
+        return sum_of_squares(error) / (2 * (len(error) or 1)), error
 
     @quiet
     def backward(self, dloss: float, error: Array) -> Array:
-        """Return dL/dy = (y - target) / N, times dloss."""
+        """Return dL/dy = (y - t) / N, times dloss."""
         return error * (check_scalar(self, "dloss", dloss) / (len(error) or 1))

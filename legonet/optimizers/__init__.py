@@ -4,8 +4,8 @@ from .adam import Adam
 from .adamw import AdamW
 from .averaging import MovingAverage
 from .clipping import clip_norm, clip_values
-from .flat import Flat, FlatParameters
-from .groups import Group, Options
+from .flat import FlatParameters
+from .groups import Group
 from .optimizer import Optimizer
 from .rmsprop import RMSProp
 from .schedules import (
@@ -28,14 +28,12 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "ExponentialDecay",
-    "Flat",
     "FlatParameters",
     "Group",
     "LinearDecay",
     "MovingAverage",
     "OneCycle",
     "Optimizer",
-    "Options",
     "RMSProp",
     "ReduceOnPlateau",
     "Schedule",

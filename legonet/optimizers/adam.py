@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
 from legonet.arrays import Array
 from legonet.checks import check_number
-
-from .groups import Group, Parameters
-from .optimizer import Optimizer, squarable
+from legonet.optimizers.groups import Group, Parameters
+from legonet.optimizers.optimizer import Optimizer, squarable
 
 
 class Adam(Optimizer):
@@ -79,6 +79,8 @@ class Adam(Optimizer):
     array([0.9, 2.1])
     """
 
+    shown = ("beta1", "beta2", "eps")
+
     def __init__(
         self,
         parameters: Parameters,
@@ -91,10 +93,14 @@ class Adam(Optimizer):
         groups: Sequence[Group] = (),
     ) -> None:
         who = type(self).__name__
-        self.beta1 = check_number(who, "beta1", beta1, at_least=0, below=1)
-        self.beta2 = check_number(who, "beta2", beta2, at_least=0, below=1)
-        self.eps = check_number(who, "eps", eps, at_least=1e-20)
+        self._beta1 = check_number(who, "beta1", beta1, at_least=0, below=1)
+        self._beta2 = check_number(who, "beta2", beta2, at_least=0, below=1)
+        self._eps = check_number(who, "eps", eps, at_least=1e-20)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=2)
+
+    beta1 = property(attrgetter("_beta1"), doc="β₁, how much of the mean gradient is kept in a step.")
+    beta2 = property(attrgetter("_beta2"), doc="β₂, how much of the mean square is kept in a step.")
+    eps = property(attrgetter("_eps"), doc="ε, what keeps the step small where the gradient is nearly zero.")
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), the corrections drawn together."""
@@ -102,13 +108,9 @@ class Adam(Optimizer):
         if weight_decay:
             g = g + weight_decay * theta
         g = squarable(g)
-        m *= self.beta1
-        m += (1 - self.beta1) * g
-        v *= self.beta2
-        v += (1 - self.beta2) * (g * g)
-        root = math.sqrt(1 - self.beta2**self.steps)
-        theta -= lr * root / (1 - self.beta1**self.steps) * m / (np.sqrt(v) + root * self.eps)
-
-    def __repr__(self) -> str:
-        options = f"beta1={self.beta1:g}, beta2={self.beta2:g}, eps={self.eps:g}, weight_decay={self.weight_decay:g}"
-        return f"{type(self).__name__}(lr={self.lr:g}, {options})"
+        m *= self._beta1
+        m += (1 - self._beta1) * g
+        v *= self._beta2
+        v += (1 - self._beta2) * (g * g)
+        root = math.sqrt(1 - self._beta2**self.steps)
+        theta -= lr * root / (1 - self._beta1**self.steps) * m / (np.sqrt(v) + root * self._eps)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from legonet.arrays import Array
-
-from .adam import Adam
-from .groups import Group, Parameters
+from legonet.optimizers.adam import Adam
+from legonet.optimizers.groups import Group, Parameters
 
 
 class AdamW(Adam):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
-from legonet.checks import check_number, check_parameters
+from legonet.checks import check_flag, check_number, check_parameters, counted
 from legonet.errors import OptionError
 from legonet.parameter import Parameter
 
@@ -40,8 +40,8 @@ class MovingAverage:
     Raises
     ------
     OptionError
-        If the decay is no such number, the parameters are not a list of parameters, each once, or an update is made
-        while the averages are in place.
+        If the decay is no such number, the correction neither True nor False, the parameters are not a list of
+        parameters, each once, or an update is made while the averages are in place.
     ShapeError, DtypeError
         If a parameter's value was replaced by an array of another shape or no array of floating-point numbers.
 
@@ -77,7 +77,7 @@ class MovingAverage:
 
     def __init__(self, parameters: Iterable[Parameter], *, decay: float = 0.999, correction: bool = True) -> None:
         self.decay = check_number("MovingAverage", "decay", decay, at_least=0, below=1)
-        self.correction = correction
+        self.correction = check_flag("MovingAverage", "correction", correction)
         self.updates = 0
         self._parameters = check_parameters("MovingAverage", parameters)
         self.values: list[Array] = [
@@ -121,7 +121,7 @@ class MovingAverage:
 
     def __repr__(self) -> str:
         options = f"decay={self.decay:g}, correction={self.correction}"
-        return f"MovingAverage({len(self._parameters)} parameters, {options})"
+        return f"MovingAverage({counted(self._parameters)}, {options})"
 
 
 @quiet

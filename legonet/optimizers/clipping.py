@@ -8,6 +8,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.checks import check_number, check_parameters
 from legonet.parameter import Parameter
+from legonet.special import sum_of_squares
 
 
 @quiet
@@ -115,14 +116,10 @@ def _gradients(who: str, parameters: Iterable[Parameter]) -> list[Array]:
 
 def _norm(gradients: list[Array]) -> float:
     """Return the length of all gradients together, also where squares overflow or vanish."""
-    total = sum(float(np.vdot(gradient, gradient)) for gradient in gradients if gradient.dtype != np.float16)
-    total += sum(
-        float(np.sum(np.square(gradient, dtype=float))) for gradient in gradients if gradient.dtype == np.float16
-    )
+    total = sum(sum_of_squares(gradient) for gradient in gradients)
     if 1e-30 < total < math.inf:
         return math.sqrt(total)
     largest = float(np.max([np.abs(gradient).max(initial=0.0) for gradient in gradients]))
     if largest == 0.0 or not math.isfinite(largest):
         return largest
-    scaled = (np.divide(gradient, largest, dtype=float) for gradient in gradients)
-    return largest * math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in scaled))
+    return largest * math.sqrt(sum(sum_of_squares(np.divide(gradient, largest, dtype=float)) for gradient in gradients))

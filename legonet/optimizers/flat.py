@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from legonet.arrays import Array, check_array
+from legonet.optimizers.groups import Group, Options, Parameters, read_parameters
 from legonet.parameter import Parameter
-
-from .groups import Group, Options, Parameters, read_parameters
 
 
 class Flat(NamedTuple):
@@ -17,7 +16,8 @@ class Flat(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from legonet.optimizers import Flat, Options
+    >>> from legonet.optimizers.flat import Flat
+    >>> from legonet.optimizers.groups import Options
     >>> theta, g, options = Flat(np.ones(3), np.zeros(3), Options())
     """
 
@@ -83,9 +83,9 @@ class FlatParameters:
 
         Returns
         -------
-        list of Flat
+        list of tuple
             ``(theta, g, options)``: the values and the gradients, each a numpy.ndarray of shape (n,), and what goes
-            for them.
+            for them: their ``lr_factor``, ``weight_decay`` and ``frozen``.
 
         Raises
         ------

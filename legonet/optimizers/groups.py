@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, TypeAlias, cast
 
-import numpy as np
-
 from legonet.arrays import brief
-from legonet.checks import check_number, check_parameters
+from legonet.checks import check_flag, check_number, check_parameters
 from legonet.errors import OptionError
 from legonet.parameter import Parameter
 
@@ -70,12 +68,10 @@ class Group:
     ) -> None:
         if not isinstance(pattern, str):
             raise OptionError(f"Group needs pattern as a text such as '*bias', but pattern is {brief(repr(pattern))}")
-        if not (frozen is None or isinstance(frozen, bool | np.bool_)):
-            raise OptionError(f"Group needs frozen as True or False, but frozen is {brief(repr(frozen))}")
         for name, value in (("lr_factor", lr_factor), ("weight_decay", weight_decay)):
             object.__setattr__(self, name, None if value is None else check_number("Group", name, value, at_least=0))
         object.__setattr__(self, "pattern", pattern)
-        object.__setattr__(self, "frozen", None if frozen is None else bool(frozen))
+        object.__setattr__(self, "frozen", None if frozen is None else check_flag("Group", "frozen", frozen))
 
     def __repr__(self) -> str:
         options = {"lr_factor": self.lr_factor, "weight_decay": self.weight_decay, "frozen": self.frozen}
@@ -88,7 +84,7 @@ class Options(NamedTuple):
 
     Examples
     --------
-    >>> from legonet.optimizers import Options
+    >>> from legonet.optimizers.groups import Options
     >>> Options()
     Options(lr_factor=1.0, weight_decay=None, frozen=False)
     """
@@ -101,18 +97,25 @@ class Options(NamedTuple):
     """Whether the parameter stays as it is."""
 
 
+def read_groups(who: str, groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Return the groups as a tuple, or refuse what is something else."""
+    if isinstance(groups, Group | str) or not isinstance(groups, Iterable):
+        raise OptionError(f"{who} needs groups as a list of Group, but groups is {brief(repr(groups), 80)}")
+    found = tuple(groups)
+    for place, group in enumerate(found):
+        if not isinstance(group, Group):
+            raise OptionError(f"{who} needs groups of kind Group, but number {place} is {brief(repr(group), 80)}")
+    return found
+
+
 def read_parameters(
     who: str, parameters: Parameters, groups: Sequence[Group]
 ) -> tuple[tuple[Parameter, ...], list[Options]]:
     """Return the parameters and the options of each, or refuse them."""
     names, plain = _split(parameters)
     found = check_parameters(who, cast(Iterable[Parameter], plain))
-    if isinstance(groups, Group | str) or not isinstance(groups, Iterable):
-        raise OptionError(f"{who} needs groups as a list of Group, but groups is {brief(repr(groups), 80)}")
-    groups = list(groups)
-    for place, group in enumerate(groups):
-        if not isinstance(group, Group):
-            raise OptionError(f"{who} needs groups of kind Group, but number {place} is {brief(repr(group), 80)}")
+    groups = read_groups(who, groups)
+    for group in groups:
         if names is None:
             hint = "pass net.named_parameters() instead of net.parameters()"
             raise OptionError(

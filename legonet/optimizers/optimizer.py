@@ -2,21 +2,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import ClassVar
 
 import numpy as np
 
 from legonet.arrays import Array, quiet
 from legonet.checks import check_number
-
-from .flat import FlatParameters
-from .groups import Group, Parameters
+from legonet.optimizers.flat import FlatParameters
+from legonet.optimizers.groups import Group, Parameters, read_groups
 
 
 class Optimizer(ABC):
     r"""Moves parameters against their gradients: the base class of all optimizers.
 
     An optimizer states its formula in `update`, for one vector θ and its gradient g, and how many vectors of the
-    same size it keeps for them from step to step.
+    same size it keeps for them from step to step. Only its rate changes: what else it was given stays as it is.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Optimizer(ABC):
         The learning rate. Set it between steps to follow a schedule.
     weight_decay : float
         The weight decay of the parameters to which no group gives their own.
+    groups : tuple of Group
+        The groups.
     steps : int
         How many steps were made.
 
@@ -68,6 +71,9 @@ class Optimizer(ABC):
     (array([0.9, 2.1]), array([0., 0.]))
     """
 
+    shown: ClassVar[tuple[str, ...]] = ()
+    """The names of a subclass's own options, for its ``repr``."""
+
     def __init__(
         self,
         parameters: Parameters,
@@ -78,9 +84,11 @@ class Optimizer(ABC):
         slots: int = 0,
     ) -> None:
         self.lr = lr
-        self.weight_decay = check_number(type(self).__name__, "weight_decay", weight_decay, at_least=0)
+        who = type(self).__name__
+        self._weight_decay = check_number(who, "weight_decay", weight_decay, at_least=0)
+        self._groups = read_groups(who, groups)
         self.steps = 0
-        self._flat = FlatParameters(type(self).__name__, parameters, groups)
+        self._flat = FlatParameters(who, parameters, self._groups)
         self._slots = [
             [np.zeros(theta.shape, np.result_type(theta, np.float32)) for _ in range(0 if options.frozen else slots)]
             for theta, _, options in self._flat.vectors()
@@ -95,6 +103,9 @@ class Optimizer(ABC):
     def lr(self, lr: float) -> None:
         self._lr = check_number(type(self).__name__, "lr", lr, at_least=0)
 
+    weight_decay = property(attrgetter("_weight_decay"), doc="The weight decay where no group gives another.")
+    groups = property(attrgetter("_groups"), doc="The groups, as a tuple.")
+
     @quiet
     def step(self) -> None:
         """Move every parameter that is not frozen against its gradient, and leave all gradients zero.
@@ -105,7 +116,7 @@ class Optimizer(ABC):
         self.steps += 1
         for (theta, g, options), slots in zip(vectors, self._slots, strict=True):
             if not options.frozen:
-                decay = self.weight_decay if options.weight_decay is None else options.weight_decay
+                decay = self._weight_decay if options.weight_decay is None else options.weight_decay
                 self.update(theta, g, slots, self._lr * options.lr_factor, decay)
             g.fill(0.0)
 
@@ -126,6 +137,15 @@ class Optimizer(ABC):
         weight_decay : float
             Their weight decay.
         """
+
+    def __repr__(self) -> str:
+        options = [f"{name}={_show(getattr(self, name))}" for name in ("lr", *self.shown, "weight_decay")]
+        groups = [f"groups={list(self._groups)}"] if self._groups else []
+        return f"{type(self).__name__}({', '.join(options + groups)})"
+
+
+def _show(option: object) -> str:
+    return f"{option:g}" if isinstance(option, float) else repr(option)
 
 
 def squarable(g: Array) -> Array:

@@ -1,14 +1,14 @@
 """RMSProp, θ ← θ - α g / (√v + ε): each gradient divided by the root of its recent mean square."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
 from legonet.arrays import Array
 from legonet.checks import check_number
-
-from .groups import Group, Parameters
-from .optimizer import Optimizer, squarable
+from legonet.optimizers.groups import Group, Parameters
+from legonet.optimizers.optimizer import Optimizer, squarable
 
 
 class RMSProp(Optimizer):
@@ -75,6 +75,8 @@ class RMSProp(Optimizer):
     array([0.9, 2.1])
     """
 
+    shown = ("rho", "eps", "momentum")
+
     def __init__(
         self,
         parameters: Parameters,
@@ -86,10 +88,14 @@ class RMSProp(Optimizer):
         weight_decay: float = 0.0,
         groups: Sequence[Group] = (),
     ) -> None:
-        self.rho = check_number("RMSProp", "rho", rho, at_least=0, below=1)
-        self.eps = check_number("RMSProp", "eps", eps, at_least=1e-20)
-        self.momentum = check_number("RMSProp", "momentum", momentum, at_least=0, below=1)
+        self._rho = check_number("RMSProp", "rho", rho, at_least=0, below=1)
+        self._eps = check_number("RMSProp", "eps", eps, at_least=1e-20)
+        self._momentum = check_number("RMSProp", "momentum", momentum, at_least=0, below=1)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=2 if momentum else 1)
+
+    rho = property(attrgetter("_rho"), doc="ρ, how much of the mean square is kept in a step.")
+    eps = property(attrgetter("_eps"), doc="ε, what keeps the step small where the gradient is nearly zero.")
+    momentum = property(attrgetter("_momentum"), doc="μ, how much of the steps before is kept.")
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α b, with b ← μ b + g / (√v + ε)."""
@@ -97,16 +103,12 @@ class RMSProp(Optimizer):
         if weight_decay:
             g = g + weight_decay * theta
         g = squarable(g)
-        v *= self.rho
-        v += (1 - self.rho) * (g * g)
-        quotient: Array = g / (np.sqrt(v) + self.eps)
-        if self.momentum:
+        v *= self._rho
+        v += (1 - self._rho) * (g * g)
+        quotient: Array = g / (np.sqrt(v) + self._eps)
+        if self._momentum:
             b = slots[1]
-            b *= self.momentum
+            b *= self._momentum
             b += quotient
             quotient = b
         theta -= lr * quotient
-
-    def __repr__(self) -> str:
-        options = f"rho={self.rho:g}, eps={self.eps:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g}"
-        return f"RMSProp(lr={self.lr:g}, {options})"

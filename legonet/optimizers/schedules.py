@@ -8,14 +8,14 @@ import math
 from abc import ABC, abstractmethod
 
 from legonet.arrays import brief
-from legonet.checks import check_number, check_scalar, check_size
+from legonet.checks import check_integer, check_number, check_scalar, check_size
 from legonet.errors import OptionError
 
 
 class Schedule(ABC):
     """A function of the step: the base class of the schedules.
 
-    A subclass states its formula in `factor`.
+    A subclass states its formula in `scale`.
 
     - ``schedule(step)`` is its value, for a step 0, 1, 2, ... (or a fraction of an epoch).
     - ``first * second`` is the product of two, and ``0.1 * schedule`` a multiple of one.
@@ -27,7 +27,7 @@ class Schedule(ABC):
 
     >>> from legonet.optimizers import Schedule, WarmUp
     >>> class InverseDecay(Schedule):
-    ...     def factor(self, step):
+    ...     def scale(self, step):
     ...         return 1 / (1 + step / 50)
     >>> schedule = WarmUp(10) * InverseDecay()
     >>> [round(schedule(step), 3) for step in (0, 5, 10, 50, 150)]
@@ -37,7 +37,7 @@ class Schedule(ABC):
     __array_ufunc__ = None  # so that a NumPy number times a schedule is a schedule, too
 
     @abstractmethod
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return what the learning rate is multiplied by in a step that is a finite number of at least 0.
 
         Parameters
@@ -48,11 +48,11 @@ class Schedule(ABC):
         Returns
         -------
         float
-            The factor, at least 0.
+            The scale, at least 0.
         """
 
     def __call__(self, step: float) -> float:
-        """Return the factor in a step, after a look at it.
+        """Return the scale in a step, after a look at it.
 
         Parameters
         ----------
@@ -62,14 +62,14 @@ class Schedule(ABC):
         Returns
         -------
         float
-            The factor.
+            The scale.
 
         Raises
         ------
         OptionError
             If the step is not a finite number of at least 0.
         """
-        return self.factor(check_number(brief(self, 80), "step", step, at_least=0))
+        return self.scale(check_number(brief(self, 80), "step", step, at_least=0))
 
     def then(self, following: "Schedule", *, at: float) -> "Schedule":
         """Return a schedule that is this one before step `at`, and from there on another one, from its step 0.
@@ -108,8 +108,8 @@ class _Product(Schedule):
     def __init__(self, first: Schedule, second: Schedule) -> None:
         self.first, self.second = first, second
 
-    def factor(self, step: float) -> float:
-        return self.first.factor(step) * self.second.factor(step)
+    def scale(self, step: float) -> float:
+        return self.first.scale(step) * self.second.scale(step)
 
     def __repr__(self) -> str:
         return f"{self.first!r} * {self.second!r}"
@@ -119,8 +119,8 @@ class _Sequence(Schedule):
     def __init__(self, first: Schedule, second: Schedule, at: float) -> None:
         self.first, self.second, self.at = first, second, at
 
-    def factor(self, step: float) -> float:
-        return self.first.factor(step) if step < self.at else self.second.factor(step - self.at)
+    def scale(self, step: float) -> float:
+        return self.first.scale(step) if step < self.at else self.second.scale(step - self.at)
 
     def __repr__(self) -> str:
         first = f"({self.first!r})" if isinstance(self.first, _Product) else repr(self.first)
@@ -128,12 +128,16 @@ class _Sequence(Schedule):
 
 
 class Constant(Schedule):
-    """The same factor in each step.
+    r"""The same scale in each step.
+
+    .. math::
+
+        \text{value}
 
     Parameters
     ----------
     value : float
-        The factor, at least 0.
+        The scale, at least 0.
 
     Raises
     ------
@@ -151,7 +155,7 @@ class Constant(Schedule):
     def __init__(self, value: float) -> None:
         self.value = check_number("Constant", "value", value, at_least=0)
 
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return the value."""
         return self.value
 
@@ -160,14 +164,18 @@ class Constant(Schedule):
 
 
 class StepDecay(Schedule):
-    r"""Falls by a factor every so many steps, q to the power of ⌊step / every⌋.
+    r"""Falls by a factor every so many steps.
+
+    .. math::
+
+        \text{factor}^{\lfloor \text{step} / \text{every} \rfloor}
 
     Parameters
     ----------
     every : float
         How many steps lie between two falls, above 0.
     factor : float, optional
-        q, above 0 and at most 1.
+        What it is multiplied by, above 0 and at most 1.
 
     Raises
     ------
@@ -188,23 +196,27 @@ class StepDecay(Schedule):
 
     def __init__(self, every: float, *, factor: float = 0.1) -> None:
         self.every = check_number("StepDecay", "every", every, above=0)
-        self.by = check_number("StepDecay", "factor", factor, above=0, at_most=1)
+        self.factor = check_number("StepDecay", "factor", factor, above=0, at_most=1)
 
-    def factor(self, step: float) -> float:
-        """Return q to the power of ⌊step / every⌋."""
-        return math.pow(self.by, step // self.every)
+    def scale(self, step: float) -> float:
+        """Return factor to the power of ⌊step / every⌋."""
+        return math.pow(self.factor, step // self.every)
 
     def __repr__(self) -> str:
-        return f"StepDecay({self.every:g}, factor={self.by:g})"
+        return f"StepDecay({self.every:g}, factor={self.factor:g})"
 
 
 class ExponentialDecay(Schedule):
-    r"""Falls by a factor in each step, q to the power of the step.
+    r"""Falls by a factor in each step.
+
+    .. math::
+
+        \text{factor}^{\text{step}}
 
     Parameters
     ----------
     factor : float
-        q, above 0 and at most 1.
+        What it is multiplied by, above 0 and at most 1.
 
     Raises
     ------
@@ -224,14 +236,14 @@ class ExponentialDecay(Schedule):
     """
 
     def __init__(self, factor: float) -> None:
-        self.by = check_number("ExponentialDecay", "factor", factor, above=0, at_most=1)
+        self.factor = check_number("ExponentialDecay", "factor", factor, above=0, at_most=1)
 
-    def factor(self, step: float) -> float:
-        """Return q to the power of the step."""
-        return math.pow(self.by, step)
+    def scale(self, step: float) -> float:
+        """Return factor to the power of step."""
+        return math.pow(self.factor, step)
 
     def __repr__(self) -> str:
-        return f"ExponentialDecay({self.by:g})"
+        return f"ExponentialDecay({self.factor:g})"
 
 
 class LinearDecay(Schedule):
@@ -246,7 +258,7 @@ class LinearDecay(Schedule):
     steps : float
         When it is at its end, above 0.
     end : float, optional
-        The last factor, at least 0.
+        The last scale, at least 0.
 
     Raises
     ------
@@ -269,7 +281,7 @@ class LinearDecay(Schedule):
         self.steps = check_number("LinearDecay", "steps", steps, above=0)
         self.end = check_number("LinearDecay", "end", end, at_least=0)
 
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return 1 + (end - 1) min(step / steps, 1)."""
         return _line(1.0, self.end, step / self.steps)
 
@@ -290,7 +302,7 @@ class CosineDecay(Schedule):
     steps : float
         When it is at its end, above 0.
     end : float, optional
-        The last factor, at least 0.
+        The last scale, at least 0.
 
     Raises
     ------
@@ -318,7 +330,7 @@ class CosineDecay(Schedule):
         self.steps = check_number("CosineDecay", "steps", steps, above=0)
         self.end = check_number("CosineDecay", "end", end, at_least=0)
 
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return end + (1 - end) (1 + cos(π min(step / steps, 1))) / 2."""
         return _wave(1.0, self.end, step / self.steps)
 
@@ -338,7 +350,7 @@ class WarmUp(Schedule):
     steps : float
         When it is at 1, above 0.
     start : float, optional
-        The first factor, at least 0. With 0, the first step moves nothing.
+        The first scale, at least 0. With 0, the first step moves nothing.
 
     Raises
     ------
@@ -366,7 +378,7 @@ class WarmUp(Schedule):
         self.steps = check_number("WarmUp", "steps", steps, above=0)
         self.start = check_number("WarmUp", "start", start, at_least=0)
 
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return start + (1 - start) min(step / steps, 1)."""
         return _line(self.start, 1.0, step / self.steps)
 
@@ -377,7 +389,16 @@ class WarmUp(Schedule):
 class OneCycle(Schedule):
     r"""Rises from a start to 1 and falls to an end, each along half a cosine, and stays there.
 
-    It is at 1 in step rise · steps - 1, and at its end in step steps - 1, the last of the training.
+    .. math::
+
+        \text{start} + (1 - \text{start}) \, w\left(\frac{\text{step}}{\text{top}}\right)
+        &\quad \text{before the top} \\
+        1 + (\text{end} - 1) \, w\left(\frac{\text{step} - \text{top}}{\text{steps} - 1 - \text{top}}\right)
+        &\quad \text{from there on}
+
+    with :math:`\text{top} = \max(\text{rise} \cdot \text{steps} - 1, 0)` and
+    :math:`w(a) = \frac{1}{2} (1 - \cos(\pi \min(a, 1)))`. So it is at its end in
+    step steps - 1, the last of the training.
 
     Parameters
     ----------
@@ -386,9 +407,9 @@ class OneCycle(Schedule):
     rise : float, optional
         The share of them in which it rises, above 0 and below 1.
     start : float, optional
-        The first factor, at least 0.
+        The first scale, at least 0.
     end : float, optional
-        The last factor, at least 0.
+        The last scale, at least 0.
 
     Raises
     ------
@@ -414,14 +435,12 @@ class OneCycle(Schedule):
     """
 
     def __init__(self, steps: int, *, rise: float = 0.3, start: float = 0.04, end: float = 4e-6) -> None:
-        self.steps = check_size("OneCycle", "steps", steps)
-        if not self.steps:
-            raise OptionError("OneCycle needs steps as a whole number >= 1, but steps is 0")
+        self.steps = check_integer("OneCycle", "steps", steps, at_least=1)
         self.rise = check_number("OneCycle", "rise", rise, above=0, below=1)
         self.start = check_number("OneCycle", "start", start, at_least=0)
         self.end = check_number("OneCycle", "end", end, at_least=0)
 
-    def factor(self, step: float) -> float:
+    def scale(self, step: float) -> float:
         """Return half a cosine up, then half a cosine down."""
         top, last = max(self.rise * self.steps - 1, 0.0), self.steps - 1
         if step < top:
@@ -433,15 +452,21 @@ class OneCycle(Schedule):
 
 
 class ReduceOnPlateau:
-    """Falls by a factor when a loss has not become better for a while.
+    r"""Falls by a factor when a loss has not become better for a while.
+
+    .. math::
+
+        \text{scale} \leftarrow \max(\text{scale} \cdot \text{factor}, \text{lowest})
+        \quad \text{after more than patience losses} \quad
+        L \ge \text{best} - \text{threshold} \cdot |\text{best}|
 
     Call it with the latest loss, such as that of the validation after each epoch. It remembers, so it is no `Schedule`;
-    to compose it with one, multiply: ``optimizer.lr = 0.1 * schedule(step) * plateau.factor``.
+    to compose it with one, multiply: ``optimizer.lr = 0.1 * schedule(step) * plateau.scale``.
 
     Parameters
     ----------
-    by : float, optional
-        What the factor is multiplied by, above 0 and below 1.
+    factor : float, optional
+        What the scale is multiplied by, above 0 and below 1.
     patience : int, optional
         How many losses in a row may be no better.
     threshold : float, optional
@@ -449,12 +474,12 @@ class ReduceOnPlateau:
     cooldown : int, optional
         How many losses after a fall do not count as no better.
     lowest : float, optional
-        The factor never falls below this, at least 0.
+        The scale never falls below this, at least 0 and at most 1.
 
     Attributes
     ----------
-    factor : float
-        The factor, 1 at first.
+    scale : float
+        What the learning rate is to be multiplied by, 1 at first.
     best : float
         The best loss so far, infinity at first.
 
@@ -465,30 +490,36 @@ class ReduceOnPlateau:
 
     Notes
     -----
-    PyTorch's ``ReduceLROnPlateau`` in its mode ``"min"``, where `by` is called ``factor``. Of what is to become large,
-    pass the negative. A loss that is NaN is no better.
+    PyTorch's ``ReduceLROnPlateau`` in its mode ``"min"``. Of what is to become large, pass the negative. A loss that is
+    NaN is no better.
 
     Examples
     --------
     >>> from legonet.optimizers import ReduceOnPlateau
-    >>> plateau = ReduceOnPlateau(by=0.5, patience=1)
+    >>> plateau = ReduceOnPlateau(factor=0.5, patience=1)
     >>> [plateau(loss) for loss in (3.0, 2.0, 2.0, 2.1, 1.0)]
     [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
     def __init__(
-        self, *, by: float = 0.1, patience: int = 10, threshold: float = 1e-4, cooldown: int = 0, lowest: float = 0.0
+        self,
+        *,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        lowest: float = 0.0,
     ) -> None:
-        self.by = check_number("ReduceOnPlateau", "by", by, above=0, below=1)
+        self.factor = check_number("ReduceOnPlateau", "factor", factor, above=0, below=1)
         self.patience = check_size("ReduceOnPlateau", "patience", patience)
         self.threshold = check_number("ReduceOnPlateau", "threshold", threshold, at_least=0, below=1)
         self.cooldown = check_size("ReduceOnPlateau", "cooldown", cooldown)
         self.lowest = check_number("ReduceOnPlateau", "lowest", lowest, at_least=0, at_most=1)
-        self.factor, self.best = 1.0, math.inf
+        self.scale, self.best = 1.0, math.inf
         self._bad = self._cooling = 0
 
     def __call__(self, loss: float) -> float:
-        """Take in the latest loss, and return the factor from now on.
+        """Take in the latest loss, and return the scale from now on.
 
         Parameters
         ----------
@@ -498,7 +529,7 @@ class ReduceOnPlateau:
         Returns
         -------
         float
-            The factor.
+            The scale.
 
         Raises
         ------
@@ -514,13 +545,13 @@ class ReduceOnPlateau:
         if self._cooling:
             self._cooling, self._bad = self._cooling - 1, 0
         if self._bad > self.patience:
-            self.factor = max(self.factor * self.by, self.lowest)
+            self.scale = max(self.scale * self.factor, self.lowest)
             self._bad, self._cooling = 0, self.cooldown
-        return self.factor
+        return self.scale
 
     def __repr__(self) -> str:
         options = f"patience={self.patience}, threshold={self.threshold:g}, cooldown={self.cooldown}"
-        return f"ReduceOnPlateau(by={self.by:g}, {options}, lowest={self.lowest:g})"
+        return f"ReduceOnPlateau(factor={self.factor:g}, {options}, lowest={self.lowest:g})"
 
 
 def _line(start: float, end: float, share: float) -> float:

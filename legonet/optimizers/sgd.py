@@ -1,13 +1,13 @@
 """Stochastic gradient descent, θ ← θ - α dL/dθ."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from legonet.arrays import Array
-from legonet.checks import check_number
+from legonet.checks import check_flag, check_number
 from legonet.errors import OptionError
-
-from .groups import Group, Parameters
-from .optimizer import Optimizer
+from legonet.optimizers.groups import Group, Parameters
+from legonet.optimizers.optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -74,6 +74,8 @@ class SGD(Optimizer):
     (array([0.9, 2.1]), array([0., 0.]))
     """
 
+    shown = ("momentum", "nesterov")
+
     def __init__(
         self,
         parameters: Parameters,
@@ -84,23 +86,22 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         groups: Sequence[Group] = (),
     ) -> None:
-        self.momentum = check_number("SGD", "momentum", momentum, at_least=0, below=1)
-        self.nesterov = nesterov
+        self._momentum = check_number("SGD", "momentum", momentum, at_least=0, below=1)
+        self._nesterov = check_flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
             raise OptionError("SGD needs momentum > 0 for Nesterov's momentum, but momentum is 0")
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, groups=groups, slots=1 if momentum else 0)
+
+    momentum = property(attrgetter("_momentum"), doc="μ, how much of the velocity is kept in a step.")
+    nesterov = property(attrgetter("_nesterov"), doc="Whether a step looks ahead along the velocity.")
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α v, with v ← μ v + g; with Nesterov's momentum, θ ← θ - α (g + μ v)."""
         if weight_decay:
             g = g + weight_decay * theta
-        if self.momentum:
+        if self._momentum:
             (v,) = slots
-            v *= self.momentum
+            v *= self._momentum
             v += g
-            g = g + self.momentum * v if self.nesterov else v
+            g = g + self._momentum * v if self._nesterov else v
         theta -= lr * g
-
-    def __repr__(self) -> str:
-        options = f"momentum={self.momentum:g}, nesterov={self.nesterov}, weight_decay={self.weight_decay:g}"
-        return f"SGD(lr={self.lr:g}, {options})"

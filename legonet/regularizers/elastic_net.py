@@ -1,4 +1,4 @@
-"""The elastic net, R = l1 Σ abs(w) + l2/2 Σ w²."""
+"""The elastic net, R = λ₁ Σ abs(w) + λ₂/2 Σ w²."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,9 @@ import numpy as np
 
 from legonet.arrays import quiet
 from legonet.brick import Brick
-from legonet.checks import check_number, check_parameters, check_scalar
+from legonet.checks import check_number, check_parameters, check_scalar, counted
 from legonet.parameter import Parameter
+from legonet.special import sum_of_squares
 
 
 class ElasticNetRegularizer(Brick[None]):
@@ -67,7 +68,7 @@ class ElasticNetRegularizer(Brick[None]):
     def forward(self) -> tuple[float, None]:
         """Return R = λ₁ Σ abs(w) + λ₂/2 Σ w²; `backward` needs nothing but the weights."""
         sizes = sum(float(np.abs(w.value).sum(dtype=np.float64)) for w in self.weights)
-        squares = sum(float(np.square(w.value).sum(dtype=np.float64)) for w in self.weights)
+        squares = sum(sum_of_squares(w.value) for w in self.weights)
         return self.l1_strength * sizes + self.l2_strength / 2 * squares, None
 
     @quiet
@@ -80,4 +81,4 @@ class ElasticNetRegularizer(Brick[None]):
 
     def __repr__(self) -> str:
         options = f"l1_strength={self.l1_strength:g}, l2_strength={self.l2_strength:g}"
-        return f"ElasticNetRegularizer({len(self.weights)} parameters, {options})"
+        return f"ElasticNetRegularizer({counted(self.weights)}, {options})"

@@ -1,4 +1,4 @@
-"""The L1 penalty (lasso), R = strength Σ abs(w)."""
+"""The L1 penalty (lasso), R = λ Σ abs(w)."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from legonet.arrays import quiet
 from legonet.brick import Brick
-from legonet.checks import check_number, check_parameters, check_scalar
+from legonet.checks import check_number, check_parameters, check_scalar, counted
 from legonet.parameter import Parameter
 
 
 class L1Regularizer(Brick[None]):
-    r"""A price on all weights alike, which drives many of them to 0: strength times the sum of their sizes.
+    r"""A price on all weights alike, which drives many of them to 0: λ times the sum of their sizes.
 
     .. math::
 
-        \text{forward} \quad& R = \text{strength} \sum_W \sum_{ij} |W_{ij}| \\
-        \text{backward} \quad& \frac{\partial R}{\partial W} = \text{strength} \cdot \text{sign}(W)
+        \text{forward} \quad& R = \lambda \sum_W \sum_{ij} |W_{ij}| \\
+        \text{backward} \quad& \frac{\partial R}{\partial W} = \lambda \, \text{sign}(W)
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ class L1Regularizer(Brick[None]):
 
     @quiet
     def forward(self) -> tuple[float, None]:
-        """Return R = strength Σ abs(w); `backward` needs nothing but the weights."""
+        """Return R = λ Σ abs(w); `backward` needs nothing but the weights."""
         return self.strength * sum(float(np.abs(w.value).sum(dtype=np.float64)) for w in self.weights), None
 
     @quiet
     def backward(self, dloss: float, cache: None) -> None:
-        """Add dR/dW = strength sign(W), times dloss, to the gradients."""
+        """Add dR/dW = λ sign(W), times dloss, to the gradients."""
         factor = check_scalar(self, "dloss", dloss) * self.strength
         for weight in self.weights:
             weight.grad += factor * np.sign(weight.value)
 
     def __repr__(self) -> str:
-        return f"L1Regularizer({len(self.weights)} parameters, strength={self.strength:g})"
+        return f"L1Regularizer({counted(self.weights)}, strength={self.strength:g})"

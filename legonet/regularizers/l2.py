@@ -1,22 +1,21 @@
-"""The L2 penalty (ridge), R = strength/2 Σ w²."""
+"""The L2 penalty (ridge), R = λ/2 Σ w²."""
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from legonet.arrays import quiet
 from legonet.brick import Brick
-from legonet.checks import check_number, check_parameters, check_scalar
+from legonet.checks import check_number, check_parameters, check_scalar, counted
 from legonet.parameter import Parameter
+from legonet.special import sum_of_squares
 
 
 class L2Regularizer(Brick[None]):
-    r"""A price on large weights: strength/2 times the sum of their squares.
+    r"""A price on large weights: λ/2 times the sum of their squares.
 
     .. math::
 
-        \text{forward} \quad& R = \frac{\text{strength}}{2} \sum_W \sum_{ij} W_{ij}^2 \\
-        \text{backward} \quad& \frac{\partial R}{\partial W} = \text{strength} \cdot W
+        \text{forward} \quad& R = \frac{\lambda}{2} \sum_W \sum_{ij} W_{ij}^2 \\
+        \text{backward} \quad& \frac{\partial R}{\partial W} = \lambda W
 
     Parameters
     ----------
@@ -33,8 +32,8 @@ class L2Regularizer(Brick[None]):
 
     Notes
     -----
-    An article's λ/(2N) Σ w², for batches of N rows, is ``strength=λ / N``. PyTorch has no such loss; the
-    ``weight_decay`` of its ``SGD`` adds the same gradient without the value.
+    Where an article has λ/(2N) Σ w², for batches of N rows, pass ``strength=λ / N``. PyTorch has no
+    such loss; the ``weight_decay`` of its ``SGD`` adds the same gradient without the value.
 
     References
     ----------
@@ -58,16 +57,17 @@ class L2Regularizer(Brick[None]):
         self.weights = check_parameters("L2Regularizer", weights)
         self.strength = check_number("L2Regularizer", "strength", strength, at_least=0)
 
+    @quiet
     def forward(self) -> tuple[float, None]:
-        """Return R = strength/2 Σ w²; `backward` needs nothing but the weights."""
-        return self.strength / 2 * sum(float(np.vdot(w.value, w.value)) for w in self.weights), None
+        """Return R = λ/2 Σ w²; `backward` needs nothing but the weights."""
+        return self.strength / 2 * sum(sum_of_squares(w.value) for w in self.weights), None
 
     @quiet
     def backward(self, dloss: float, cache: None) -> None:
-        """Add dR/dW = strength W, times dloss, to the gradients."""
+        """Add dR/dW = λ W, times dloss, to the gradients."""
         factor = check_scalar(self, "dloss", dloss) * self.strength
         for weight in self.weights:
             weight.grad += factor * weight.value
 
     def __repr__(self) -> str:
-        return f"L2Regularizer({len(self.weights)} parameters, strength={self.strength:g})"
+        return f"L2Regularizer({counted(self.weights)}, strength={self.strength:g})"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from legonet.arrays import brief, quiet
-from legonet.checks import check_number, check_parameters
+from legonet.checks import check_number, check_parameters, counted
 from legonet.errors import OptionError
 from legonet.parameter import Parameter
 
@@ -96,4 +96,4 @@ class MaxNorm:
 
     def __repr__(self) -> str:
         axis = "" if self.axis is None else f", axis={self.axis}"
-        return f"MaxNorm({len(self.weights)} parameters, limit={self.limit:g}{axis})"
+        return f"MaxNorm({counted(self.weights)}, limit={self.limit:g}{axis})"

@@ -4,6 +4,7 @@ from .exponentials import log_softmax, softmax
 from .gaussian import gelu, gelu_slope
 from .logistic import sigmoid, silu, silu_slope, softplus
 from .moments import centred, root_mean_square, row_means
+from .sums import sum_of_squares, wide_sum
 
 __all__ = [
     "centred",
@@ -17,4 +18,6 @@ __all__ = [
     "silu_slope",
     "softmax",
     "softplus",
+    "sum_of_squares",
+    "wide_sum",
 ]

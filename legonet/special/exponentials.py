@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from legonet.arrays import Array, rows
+from legonet.arrays import Array, classes_first, rows
+
+from .sums import wide_sum
 
 
 def softmax(x: Array) -> Array:
@@ -28,12 +30,10 @@ def softmax(x: Array) -> Array:
     >>> softmax(np.array([[1000.0, 1000.0, -np.inf]]))
     array([[0.5, 0.5, 0. ]])
     """
-    across = x.shape[-1] <= 32  # to reduce few long rows is faster than many short ones
-    z, axis = (rows(x).T.copy(), 0) if across else (rows(x), 1)
-    e = np.exp(z - np.maximum.reduce(z, axis, keepdims=True, initial=-np.inf))
-    e /= _sum(e, axis)
-    y: Array = np.ascontiguousarray(e.T if across else e).reshape(x.shape)
-    return y
+    z = classes_first(rows(x))
+    e = np.exp(z - np.maximum.reduce(z, 0, initial=-np.inf))
+    e /= wide_sum(e.T)
+    return np.ascontiguousarray(e.T).reshape(x.shape)
 
 
 def log_softmax(x: Array) -> Array:
@@ -64,15 +64,10 @@ def log_softmax(x: Array) -> Array:
     if not x.size:
         return x.copy()
     z = rows(x)
-    largest = np.arange(len(z)), z.argmax(axis=1)
-    y: Array = z - z[largest][:, np.newaxis]
+    largest, row = z.argmax(axis=1), np.arange(len(z))
+    m = z[row, largest]
+    y: Array = classes_first(z) - m
     e = np.exp(y)
-    e[largest] -= 1.0
-    y -= np.log1p(_sum(e, 1))
-    return y.reshape(x.shape)
-
-
-def _sum(e: Array, axis: int) -> Array:
-    """Return the sum along an axis, of float16 in float32: 65520 ones are too many for it."""
-    total: Array = np.add.reduce(e, axis, np.promote_types(e.dtype, np.float32), keepdims=True)
-    return total
+    e[largest, row] = m - m  # 0; NaN where m is infinite or NaN
+    y -= np.log1p(wide_sum(e.T))
+    return np.ascontiguousarray(y.T).reshape(x.shape)

@@ -67,6 +67,13 @@ def test_the_cache_is_the_output_itself():
     assert cache is y
 
 
+def test_the_upstream_gradients_of_float16_may_sum_to_more_than_it_can_hold():
+    y = softmax(np.zeros((1, 70000), np.float16))  # of rounded shares, which sum to 1.0014
+    dx = softmax.backward(np.full_like(y, 65504.0), y)
+    assert dx.dtype == np.float16
+    np.testing.assert_allclose(dx, 65504 / 70000 * (1 - y.sum(dtype=float)), atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", [(3,), ()])
 def test_x_without_rows_is_refused(shape):
     with pytest.raises(ShapeError, match=r"Softmax\(\) needs x of shape \(batch, ..., classes\), but x has shape"):

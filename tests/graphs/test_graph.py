@@ -748,15 +748,15 @@ def test_it_prints_as_it_is_written_and_as_a_table():
     assert repr(net) == (
         "Graph(inputs=['x', 'mask'], nodes={'h': (Residual(Linear(2, 2)), 'x'), "
         f"('p', '_'): ({inside}, 'h'), 'y': (Add(), 'h', 'p', 'mask'), "
-        "'penalty': (L2Regularizer(1 parameters, strength=1),)}, outputs=['y', 'penalty'])"
+        "'penalty': (L2Regularizer(1 parameter, strength=1),)}, outputs=['y', 'penalty'])"
     )
     assert str(net).splitlines() == [
         "Graph(x, mask → y, penalty): 14 parameters",
-        "  [h] Residual ← x                                   6",
-        "      [0] Linear(2, 2)                               6  weight (2, 2), bias (2,)",
-        "  [p, _] Graph(a → p, q) ← h                         6",
-        "      [p] Tanh() ← a                                 0",
-        "      [q] Linear(2, 2) ← p                           6  weight (2, 2), bias (2,)",
-        "  [y] Add() ← h, p, mask                             0",
-        "  [penalty] L2Regularizer(1 parameters, strength=1)  2  weights.0 (2,)",
+        "  [h] Residual ← x                                  6",
+        "      [0] Linear(2, 2)                              6  weight (2, 2), bias (2,)",
+        "  [p, _] Graph(a → p, q) ← h                        6",
+        "      [p] Tanh() ← a                                0",
+        "      [q] Linear(2, 2) ← p                          6  weight (2, 2), bias (2,)",
+        "  [y] Add() ← h, p, mask                            0",
+        "  [penalty] L2Regularizer(1 parameter, strength=1)  2  weights.0 (2,)",
     ]

@@ -104,6 +104,23 @@ def test_not_a_number_makes_loss_and_derivative_not_a_number():
         np.testing.assert_array_equal(bce.backward(1.0, cache), [np.nan, 0.25])
 
 
+@pytest.mark.parametrize(
+    ("y", "target", "wanted", "slope"),
+    [
+        (-np.inf, 0.0, 0.0, 0.0),
+        (np.inf, 1.0, 0.0, 0.0),
+        (-np.inf, 1.0, np.inf, -1.0),
+        (np.inf, 0.0, np.inf, 1.0),
+        (np.inf, 0.5, np.inf, 0.5),
+        (-np.inf, 0.25, np.inf, -0.25),
+    ],
+)
+def test_an_infinite_logit_costs_nothing_where_it_is_right_and_infinity_elsewhere(y, target, wanted, slope):
+    loss, cache = bce.forward(np.array([y]), np.array([target]))
+    assert loss == wanted
+    assert bce.backward(1.0, cache).tolist() == [slope]
+
+
 def test_a_sum_beyond_the_largest_float16_is_no_infinity():
     y = np.full((1, 100), 1000.0, np.float16)
     assert bce(y, np.zeros_like(y)) == 100_000.0

@@ -170,6 +170,39 @@ def test_a_sum_beyond_the_largest_float16_is_no_infinity():
     assert dy.dtype == np.float16
 
 
+@pytest.mark.parametrize("kind", ["class", "shares", "smoothed"])
+def test_very_many_classes_of_float16_have_their_loss_and_gradient(kind):
+    y, target = np.zeros((2, 70000), np.float16), np.array([0, 69999])
+    if kind == "shares":
+        target = np.zeros_like(y)
+        target[0, 0] = target[1, 69999] = 1.0
+    value, dy = both(CrossEntropyLoss(label_smoothing=0.5 * (kind == "smoothed")), y, target)
+    assert value == pytest.approx(np.log(70000), rel=1e-3)
+    own = 0.25 if kind == "smoothed" else 0.5
+    wanted = np.full(y.shape, own / 70000)
+    wanted[0, 0] = wanted[1, 69999] = -own
+    np.testing.assert_allclose(dy, wanted, rtol=2e-3, atol=1e-7)
+    assert dy.dtype == np.float16
+
+
+def test_shares_of_float16_may_sum_to_more_than_it_can_hold():
+    value, dy = both(loss, np.zeros((1, 70000), np.float16), np.ones((1, 70000), np.float16))
+    assert value == pytest.approx(70000 * np.log(70000), rel=1e-3)
+    np.testing.assert_allclose(dy, 0.0, atol=0.01)
+
+
+def test_a_class_of_weight_0_costs_nothing_even_if_it_cannot_be_but_not_a_number_stays():
+    y, weighted = np.array([[0.0, -np.inf], [0.0, 0.0]]), CrossEntropyLoss(class_weights=np.array([1.0, 0.0]))
+    value, dy = both(weighted, y, np.array([1, 0]))
+    assert value == pytest.approx(np.log(2), rel=1e-15)
+    np.testing.assert_allclose(dy, [[0.0, 0.0], [-0.5, 0.5]], rtol=1e-15)
+    y[0] = np.nan
+    for target in (np.array([1, 0]), np.array([[0.0, 1.0], [1.0, 0.0]])):
+        value, dy = both(weighted, y, target)
+        assert np.isnan(value)
+        assert np.isnan(dy[0]).all()
+
+
 @pytest.mark.parametrize(
     ("target", "error", "words"),
     [

@@ -52,6 +52,12 @@ def test_not_a_number_makes_loss_and_derivative_not_a_number():
     np.testing.assert_array_equal(kl.backward(1.0, cache), [[np.nan, 0.0]])
 
 
+def test_not_a_number_shows_even_where_the_target_is_0():
+    loss, cache = kl.forward(np.array([[np.nan, -1.0]]), np.array([[0.0, 1.0]]))
+    assert np.isnan(loss)
+    assert kl.backward(1.0, cache).tolist() == [[0.0, -1.0]]  # the derivative does not depend on y
+
+
 def test_the_smallest_probabilities_give_finite_numbers():
     assert np.isfinite(kl(np.array([[-745.0, -1.0]]), np.array([[5e-324, 1.0]])))
 

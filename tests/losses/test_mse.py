@@ -74,3 +74,15 @@ def test_the_gradient_has_the_dtype_of_y_whatever_number_dloss_is(dtype, dloss):
 def test_many_float32_errors_are_summed_without_losing_the_small_ones():
     y = np.ones(2**24 + 2**22, np.float32)  # one sum after the other would stay at 2**24
     assert mse(y, np.zeros_like(y)) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_many_float16_errors_have_a_sum_beyond_the_largest_float16():
+    y = np.full(70000, 2.0, np.float16)
+    assert mse(y, np.zeros_like(y)) == 2.0
+    assert mse(y.reshape(7, 10000) * np.float16(1000), np.zeros((7, 10000), np.float16)) == 10000 * 2000.0**2 / 2
+
+
+def test_float32_errors_are_squared_and_summed_in_float64():
+    y = normal(1000, seed=1, dtype=np.float32)
+    assert mse(y, np.zeros_like(y)) == pytest.approx(np.sum(y.astype(float) ** 2) / 2000, rel=1e-14)
+    assert mse(np.full(1, 1e30, np.float32), np.zeros(1, np.float32)) == pytest.approx(1e60 / 2, rel=1e-6)

@@ -168,5 +168,11 @@ def test_parameters_without_axes_or_numbers_are_taken():
         assert float(parameters[0].value) == 2.0
 
 
+@pytest.mark.parametrize("correction", ["no", 0, None, [False]])
+def test_a_correction_that_is_neither_true_nor_false_is_refused(correction):
+    with pytest.raises(OptionError, match=r"^MovingAverage needs correction as True or False, but correction is "):
+        MovingAverage([Parameter(np.zeros(1))], correction=correction)
+
+
 def test_it_prints_its_options():
-    assert repr(follow([])[1]) == "MovingAverage(1 parameters, decay=0.999, correction=True)"
+    assert repr(follow([])[1]) == "MovingAverage(1 parameter, decay=0.999, correction=True)"

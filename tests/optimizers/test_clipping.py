@@ -112,6 +112,13 @@ def test_a_length_that_is_no_finite_number_is_returned_and_nothing_else_done(gra
     assert fingerprint(*parameters) == before
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_length_has_the_digits_of_float64(dtype):
+    gradients = normal(1000).astype(dtype)
+    parameters = with_gradients(gradients, dtype=dtype)
+    assert_close([clip_norm(parameters, 1e9)], [math.hypot(*gradients.astype(float))], 1e-14)
+
+
 def test_several_dtypes_have_one_length():
     parameters = [*with_gradients([2.0], dtype=np.float16), *with_gradients([3.0, 6.0], dtype=np.float32)]
     assert clip_norm(parameters, 3.5) == 7.0

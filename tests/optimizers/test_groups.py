@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from legonet import SGD, Linear, OptionError, Parameter, Residual, Sequential, Tanh
-from legonet.optimizers import FlatParameters, Group, Options
+from legonet.optimizers import FlatParameters, Group
+from legonet.optimizers.groups import Options
 
 
 def net():

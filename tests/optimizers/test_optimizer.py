@@ -333,6 +333,47 @@ def test_no_optimizer_of_ones_own_needs_more_than_its_formula():
         halve.lr = -1
 
 
+OWN_OPTIONS = {
+    SGD: {"momentum": 0.5, "nesterov": True, "weight_decay": 0.1},
+    Adam: {"beta1": 0.5, "beta2": 0.6, "eps": 1e-3, "weight_decay": 0.1},
+    AdamW: {"beta1": 0.5, "beta2": 0.6, "eps": 1e-3, "weight_decay": 0.1},
+    RMSProp: {"rho": 0.5, "eps": 1e-3, "momentum": 0.6, "weight_decay": 0.1},
+}
+
+
+@pytest.mark.parametrize("kind", OWN_OPTIONS, ids=lambda kind: kind.__name__)
+def test_only_the_rate_changes_and_the_other_options_can_be_read(kind):
+    parameters = named(some_parameters())
+    options, groups = OWN_OPTIONS[kind], [Group("*bias", weight_decay=0.0)]
+    plain, given = kind(parameters, lr=0.1), kind(parameters, lr=0.1, groups=iter(groups), **options)
+    assert {name: getattr(given, name) for name in options} == options
+    assert given.groups == tuple(groups)
+    assert plain.groups == ()
+    for optimizer in (plain, given):
+        for name, value in {**options, "groups": groups}.items():
+            with pytest.raises(AttributeError, match=name):
+                setattr(optimizer, name, value)
+        step(optimizer, [parameter for _, parameter in parameters])
+
+
+def test_groups_are_printed_if_there_are_any():
+    groups = [Group("*bias", weight_decay=0.0), Group("bricks.0.*", frozen=True)]
+    sgd = SGD(named(some_parameters()), lr=0.1, groups=groups)
+    printed = "[Group('*bias', weight_decay=0.0), Group('bricks.0.*', frozen=True)]"
+    assert repr(sgd) == f"SGD(lr=0.1, momentum=0, nesterov=False, weight_decay=0, groups={printed})"
+
+
+def test_an_optimizer_of_ones_own_prints_the_options_that_it_names():
+    class Halve(Optimizer):
+        shown = ("share",)
+        share = 0.5
+
+        def update(self, theta, g, slots, lr, weight_decay):
+            theta *= self.share
+
+    assert repr(Halve(some_parameters(), lr=0.25)) == "Halve(lr=0.25, share=0.5, weight_decay=0)"
+
+
 @pytest.mark.parametrize(
     ("optimizer", "text"),
     [

@@ -96,7 +96,7 @@ def test_one_cycle_rises_once_and_falls_once(steps, rise):
 
 def test_a_subclass_states_its_formula_and_composes():
     class Inverse(Schedule):
-        def factor(self, step):
+        def scale(self, step):
             return 1 / (1 + step)
 
     assert (0.5 * Inverse() * Inverse()).then(Inverse(), at=3)(1) == 0.125
@@ -146,7 +146,7 @@ def test_only_a_schedule_follows(other):
         (lambda: OneCycle(5, start=-1), "OneCycle needs start "),
         (lambda: OneCycle(5, end=math.inf), "OneCycle needs end "),
         (lambda: WarmUp(3).then(WarmUp(3), at=-1), r"WarmUp\(3, start=0\) needs at as a finite number >= 0"),
-        (lambda: ReduceOnPlateau(by=1), "ReduceOnPlateau needs by as a finite number > 0 and < 1"),
+        (lambda: ReduceOnPlateau(factor=1), "ReduceOnPlateau needs factor as a finite number > 0 and < 1"),
         (lambda: ReduceOnPlateau(patience=-1), "ReduceOnPlateau needs patience "),
         (lambda: ReduceOnPlateau(threshold=1), "ReduceOnPlateau needs threshold "),
         (lambda: ReduceOnPlateau(cooldown=0.5), "ReduceOnPlateau needs cooldown "),
@@ -160,7 +160,7 @@ def test_a_bad_option_is_refused(make, message):
 
 
 def factors(losses, **options):
-    plateau = ReduceOnPlateau(by=0.5, **options)
+    plateau = ReduceOnPlateau(factor=0.5, **options)
     return [plateau(loss) for loss in losses]
 
 
@@ -191,12 +191,12 @@ def test_nan_and_infinity_are_no_better_and_do_not_spoil_the_best():
 
 
 def test_its_copy_remembers():
-    plateau = ReduceOnPlateau(by=0.5, patience=2, cooldown=1)
+    plateau = ReduceOnPlateau(factor=0.5, patience=2, cooldown=1)
     for loss in (3.0, 3.0, 3.0):
         plateau(loss)
     for twin in (copy.deepcopy(plateau), pickle.loads(pickle.dumps(plateau))):  # noqa: S301 (its own dump)
         assert twin.best == 3.0
-        assert twin.factor == 1.0
+        assert twin.scale == 1.0
         assert twin(3.0) == 0.5
-    assert plateau.factor == 1.0
-    assert repr(plateau) == "ReduceOnPlateau(by=0.5, patience=2, threshold=0.0001, cooldown=1, lowest=0)"
+    assert plateau.scale == 1.0
+    assert repr(plateau) == "ReduceOnPlateau(factor=0.5, patience=2, threshold=0.0001, cooldown=1, lowest=0)"

@@ -295,6 +295,12 @@ def test_a_gradient_that_is_not_a_number_does_not_warn_and_does_not_stay():
     assert weight.grad.tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("nesterov", ["no", 0, None, [False]])
+def test_a_nesterov_that_is_neither_true_nor_false_is_refused(nesterov):
+    with pytest.raises(OptionError, match=r"^SGD needs nesterov as True or False, but nesterov is "):
+        SGD(some_parameters(), lr=0.1, momentum=0.9, nesterov=nesterov)
+
+
 def test_it_prints_its_options():
     sgd = SGD(some_parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
     assert repr(sgd) == "SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0001)"

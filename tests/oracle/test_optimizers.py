@@ -196,7 +196,7 @@ def test_reduce_on_plateau_falls_when_pytorch_does(losses, patience, cooldown, t
     theirs = lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=patience, cooldown=cooldown, threshold=threshold, min_lr=lowest, eps=0.0
     )
-    ours = ReduceOnPlateau(by=0.5, patience=patience, cooldown=cooldown, threshold=threshold, lowest=lowest)
+    ours = ReduceOnPlateau(factor=0.5, patience=patience, cooldown=cooldown, threshold=threshold, lowest=lowest)
     for loss in losses:
         theirs.step(loss)
         assert ours(loss) == optimizer.param_groups[0]["lr"]

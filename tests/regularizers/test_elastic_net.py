@@ -46,6 +46,11 @@ def test_a_square_too_large_gives_infinity_without_a_warning():
     assert weight.grad.tolist() == [1e200, 1.0]
 
 
+def test_a_float16_weight_may_have_a_square_beyond_the_largest_float16():
+    weight = Parameter(np.array([1000.0, -2.0], np.float16))
+    assert ElasticNetRegularizer([weight], l1_strength=1.0, l2_strength=2.0)() == 1002.0 + 1000004.0
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_a_dtype_stays(dtype):
     weight = Parameter(normal(2, 3, dtype=dtype))

@@ -66,3 +66,4 @@ def test_what_is_no_list_of_parameters_is_refused():
 
 def test_it_prints_its_strength():
     assert repr(L1Regularizer(weights(), strength=0.5)) == "L1Regularizer(2 parameters, strength=0.5)"
+    assert repr(L1Regularizer(weights()[:1], strength=0.5)) == "L1Regularizer(1 parameter, strength=0.5)"

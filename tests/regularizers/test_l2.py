@@ -96,6 +96,11 @@ def test_a_square_too_large_gives_infinity_without_a_warning():
     assert weight.grad.tolist() == [np.inf, 1e200]
 
 
+def test_many_float16_weights_have_a_sum_beyond_the_largest_float16():
+    weight = Parameter(np.full(70000, 2.0, np.float16))
+    assert L2Regularizer([weight], strength=1.0)() == 140000.0
+
+
 def test_any_iterable_of_parameters_will_do_and_is_read_once():
     ridge = L2Regularizer((w for w in weights()), strength=1.0)
     assert ridge() == ridge() == 15.0
@@ -103,3 +108,4 @@ def test_any_iterable_of_parameters_will_do_and_is_read_once():
 
 def test_it_prints_its_strength():
     assert repr(L2Regularizer(weights(), strength=0.5)) == "L2Regularizer(2 parameters, strength=0.5)"
+    assert repr(L2Regularizer(weights()[:1], strength=0.5)) == "L2Regularizer(1 parameter, strength=0.5)"

@@ -100,5 +100,5 @@ def test_biases_are_refused():
 
 def test_it_prints_its_limit():
     weights = [Parameter(np.zeros((2, 2)))]
-    assert repr(MaxNorm(weights, limit=3)) == "MaxNorm(1 parameters, limit=3)"
-    assert repr(MaxNorm(weights, limit=3, axis=1)) == "MaxNorm(1 parameters, limit=3, axis=1)"
+    assert repr(MaxNorm(weights, limit=3)) == "MaxNorm(1 parameter, limit=3)"
+    assert repr(MaxNorm(weights, limit=3, axis=1)) == "MaxNorm(1 parameter, limit=3, axis=1)"
