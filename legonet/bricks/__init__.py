@@ -1,6 +1,7 @@
 """Layers: one brick, one file, both passes on one screen."""
 
 from .add import Add
+from .average import Average
 from .avg_pool2d import AvgPool2d
 from .batch_norm import BatchNorm
 from .concatenate import Concatenate
@@ -22,7 +23,6 @@ from .linear import Linear
 from .log_softmax import LogSoftmax
 from .lstm import LSTM
 from .max_pool2d import MaxPool2d
-from .mean import Mean
 from .multi_head_attention import MultiHeadAttention
 from .multiply import Multiply
 from .prelu import PReLU
@@ -45,6 +45,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Add",
+    "Average",
     "AvgPool2d",
     "BatchNorm",
     "Concatenate",
@@ -62,7 +63,6 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
-    "Mean",
     "MultiHeadAttention",
     "Multiply",
     "PReLU",

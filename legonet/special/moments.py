@@ -1,8 +1,19 @@
 """Means and roots of mean squares of rows, for the normalisations."""
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from legonet.arrays import Array, quiet
+
+
+@lru_cache(maxsize=8)
+def _equal_weights(n: int, dtype: np.dtype[Any]) -> Array:
+    """Return the column (1/n, ..., 1/n), read-only, the same one for the same arguments."""
+    weights = np.full((n, 1), 1 / max(n, 1), np.result_type(dtype, np.float32))
+    weights.flags.writeable = False
+    return weights
 
 
 def row_means(x: Array) -> Array:
@@ -29,8 +40,7 @@ def row_means(x: Array) -> Array:
     array([[3.],
            [0.]])
     """
-    n = x.shape[1]
-    means: Array = x.dot(np.full((n, 1), 1 / max(n, 1), np.result_type(x.dtype, np.float32)))
+    means: Array = x.dot(_equal_weights(x.shape[1], x.dtype))
     return means
 
 

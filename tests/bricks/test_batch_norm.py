@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import SGD, BatchNorm, DtypeError, Linear, MSELoss, OptionError, Sequential, ShapeError, Tanh
+from legonet import SGD, BatchNorm, DtypeError, Linear, MSELoss, OptionError, Sequential, ShapeError, Tanh, Transpose
 from legonet.testing import brick_test, check_brick
 from legonet.training import backpropagate
 from strategies import LAYOUTS, normal, seeds
@@ -26,9 +26,9 @@ EQUIVALENT = {
 }
 
 
-def norm_with(features, seed, dtype=np.float64, eps=1e-5):
-    norm = BatchNorm(features, eps=eps, dtype=dtype)
-    norm.gain.value, norm.bias.value = (normal(features, seed=seed + k, dtype=dtype) for k in (1, 2))
+def norm_with(channels, seed, dtype=np.float64, eps=1e-5):
+    norm = BatchNorm(channels, eps=eps, dtype=dtype)
+    norm.gain.value, norm.bias.value = (normal(channels, seed=seed + k, dtype=dtype) for k in (1, 2))
     return norm
 
 
@@ -61,10 +61,10 @@ def both(norm, x, dy):
 
 
 test_its_derivative = brick_test(
-    BatchNorm, "(batch, features)", options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]}, call_differs=True
+    BatchNorm, "(batch, channels)", options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]}, call_differs=True
 )
 test_its_derivative_for_images = brick_test(
-    BatchNorm, "(batch, features, height, width)", sizes={"height": [1, 2], "width": [2, 1]}, call_differs=True
+    BatchNorm, "(batch, channels, height, width)", sizes={"height": [1, 2], "width": [2, 1]}, call_differs=True
 )
 
 
@@ -198,6 +198,12 @@ def test_a_check_of_the_gradient_leaves_the_running_statistics_alone():
     assert norm.running_mean.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_the_features_of_a_sequence_are_normalised_between_two_transposes():
+    x = normal(4, 5, 3) * 7 + 2
+    y = Sequential(Transpose(2, 1), BatchNorm(3), Transpose(2, 1)).forward(x)[0]
+    np.testing.assert_allclose(y, (x - x.mean(axis=(0, 1))) / np.sqrt(x.var(axis=(0, 1)) + 1e-5), rtol=1e-12)
+
+
 def test_float16_has_running_statistics_of_float32():
     norm = BatchNorm(1, dtype=np.float16, momentum=1.0)
     norm.forward(np.array([[-600.0], [600.0]], np.float16))
@@ -257,15 +263,15 @@ def test_a_bad_upstream_gradient_is_refused():
         norm.backward(np.zeros((3, 3)), norm.forward(np.zeros((4, 3)))[1])
 
 
-@pytest.mark.parametrize("features", [-1, 2.0, "3", None])
-def test_a_size_that_is_none_is_refused(features):
-    with pytest.raises(OptionError, match="BatchNorm needs features as a whole number >= 0, but features is"):
-        BatchNorm(features)
+@pytest.mark.parametrize("channels", [-1, 2.0, "3", None])
+def test_a_size_that_is_none_is_refused(channels):
+    with pytest.raises(OptionError, match="BatchNorm needs channels as a whole number >= 0, but channels is"):
+        BatchNorm(channels)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, "1e-5", None])
+@pytest.mark.parametrize("eps", [0, 1e-31, -1e-5, np.nan, "1e-5", None])
 def test_an_eps_that_is_none_is_refused(eps):
-    with pytest.raises(OptionError, match="BatchNorm needs eps as a finite number > 0, but eps is"):
+    with pytest.raises(OptionError, match="BatchNorm needs eps as a finite number >= 1e-30, but eps is"):
         BatchNorm(3, eps=eps)
 
 
@@ -273,6 +279,14 @@ def test_an_eps_that_is_none_is_refused(eps):
 def test_a_momentum_that_is_none_is_refused(momentum):
     with pytest.raises(OptionError, match="BatchNorm needs momentum as a finite number >= 0 and <= 1, but momentum is"):
         BatchNorm(3, momentum=momentum)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
+    norm, x = BatchNorm(2, eps=1e-30, dtype=dtype), np.ones((3, 2), dtype)
+    y, cache = norm.forward(x)
+    assert not y.any()
+    assert not norm.backward(np.zeros_like(x), cache).any()
 
 
 def test_it_prints_as_it_is_written():

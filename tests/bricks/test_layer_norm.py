@@ -198,14 +198,22 @@ def test_a_size_that_is_none_is_refused(features):
         LayerNorm(features)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, "1e-5", None])
+@pytest.mark.parametrize("eps", [0, 1e-31, -1e-5, np.nan, "1e-5", None])
 def test_an_eps_that_is_none_is_refused(eps):
-    with pytest.raises(OptionError, match="LayerNorm needs eps as a finite number > 0, but eps is"):
+    with pytest.raises(OptionError, match="LayerNorm needs eps as a finite number >= 1e-30, but eps is"):
         LayerNorm(3, eps=eps)
 
 
 def test_parameters_are_gain_and_bias():
     assert [name for name, _ in LayerNorm(3).named_parameters()] == ["gain", "bias"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
+    norm, x = LayerNorm(2, eps=1e-30, dtype=dtype), np.ones((3, 2), dtype)
+    y, cache = norm.forward(x)
+    assert not y.any()
+    assert not norm.backward(np.zeros_like(x), cache).any()
 
 
 def test_it_prints_as_it_is_written():
