@@ -73,18 +73,19 @@ class Transpose(Brick[Form]):
         """Return y, x with its axes in the new order, and the shape and dtype of x for `backward`."""
         sizes = [f"size {axis}" for axis in sorted(self.axes)]
         check_array(self, "x", x, ("batch", *sizes) if sizes else ROWS)
-        return x.transpose(self._order(x.ndim)), (x.shape, x.dtype)
+        return x.transpose(_order(self.axes, x.ndim)), (x.shape, x.dtype)
 
     def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx, dy with its axes in the old order."""
         shape, dtype = form
-        order = self._order(len(shape))
+        order = _order(self.axes, len(shape))
         check_array(self, "dy", dy, tuple(shape[axis] for axis in order), dtype)
         return dy.transpose(np.argsort(order))
 
-    def _order(self, count: int) -> tuple[int, ...]:
-        """Return the place in x of each axis of y, if there are so many axes."""
-        return 0, *(self.axes or range(count - 1, 0, -1))
-
     def __repr__(self) -> str:
         return f"Transpose({', '.join(map(str, self.axes))})"
+
+
+def _order(axes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return the axis of x that each of the `count` axes of y is."""
+    return 0, *(axes or range(count - 1, 0, -1))

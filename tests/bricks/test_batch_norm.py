@@ -18,8 +18,9 @@ _VECTOR = "a vector is its own transpose"
 _ONE_COLUMN = "of one column, the first is the last"
 
 EQUIVALENT = {
-    "BatchNorm.backward: self.gain.grad += n * along[:, 0] → self.gain.grad += (n * along[:, 0]).T": _VECTOR,
-    "BatchNorm.backward: self.bias.grad += n * mean[:, 0] → self.bias.grad += (n * mean[:, 0]).T": _VECTOR,
+    "BatchNorm.backward: self.gain.grad += n * mean_dy_x_hat[:, 0]"
+    " → self.gain.grad += (n * mean_dy_x_hat[:, 0]).T": _VECTOR,
+    "BatchNorm.backward: self.bias.grad += n * mean_dy[:, 0] → self.bias.grad += (n * mean_dy[:, 0]).T": _VECTOR,
     "BatchNorm.backward: 0 → -1": _ONE_COLUMN,
     "BatchNorm.backward: 0 → -1 (2)": _ONE_COLUMN,
     "BatchNorm.backward: np.asarray(dx, g.dtype) → dx": "it tells apart float16 alone, which has a test of its own",

@@ -8,18 +8,16 @@ from legonet.testing import brick_test
 from strategies import LAYOUTS, normal, seeds
 
 DTYPES = [np.float16, np.float32, np.float64, np.longdouble]
-_DTYPE_ONLY = "of the parameter, the dtype alone is used there"
 _VECTOR = "a vector is its own transpose"
 _FLOAT16 = "it tells apart float16 alone, which has a test of its own"
 
 EQUIVALENT = {
-    "RMSNorm.backward: self.gain.value → self.gain.grad": _DTYPE_ONLY,
-    "RMSNorm.backward: np.asarray(self.gain.value, root.dtype) → self.gain.value": _FLOAT16,
-    "RMSNorm.backward: np.asarray(dx, dtype) → dx": _FLOAT16,
-    "RMSNorm.backward: len(g) → g.shape[-1]": "of a vector, both are its length",
-    "RMSNorm.backward: self.gain.grad += ones(len(dy), root.dtype).dot(product)"
-    " → self.gain.grad += ones(len(dy), root.dtype).dot(product).T": _VECTOR,
-    "RMSNorm.backward: ones(len(dy), root.dtype).dot(product) → ones(len(dy), root.dtype).T.dot(product)": _VECTOR,
+    "RMSNorm.backward: np.asarray(dy, root.dtype) → dy": _FLOAT16,
+    "RMSNorm.backward: np.asarray(dx, g.dtype) → dx": _FLOAT16,
+    "RMSNorm.backward: self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat)"
+    " → self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat).T": _VECTOR,
+    "RMSNorm.backward: ones(len(root), root.dtype).dot(dy * x_hat)"
+    " → ones(len(root), root.dtype).T.dot(dy * x_hat)": _VECTOR,
 }
 
 
