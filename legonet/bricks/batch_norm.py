@@ -114,7 +114,7 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     ) -> None:
         channels, dtype = check_size("BatchNorm", "channels", channels), check_dtype("BatchNorm", dtype)
         self.momentum = check_number("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
-        self.eps = check_number("BatchNorm", "eps", eps, at_least=1e-30)  # of a smaller one, nothing is left in float32
+        self.eps = check_number("BatchNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
         self.gain, self.bias = Parameter(np.ones(channels, dtype)), Parameter(np.zeros(channels, dtype))
         wide = np.result_type(dtype, np.float32)
         self.running_mean: Array = np.zeros(channels, wide)
@@ -127,7 +127,7 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         check_array(self, "x", x, ("batch", len(g), ...), g.dtype)
         c, mean = centred(_channels(x))
         std, variance = root_mean_square(c, self.eps)
-        x_hat = c / std
+        x_hat = np.divide(c, std, out=c)
         if n := c.shape[1]:
             self.running_mean += self.momentum * (mean[:, 0] - self.running_mean)
             self.running_var += self.momentum * (variance[:, 0] * (n / max(n - 1, 1)) - self.running_var)

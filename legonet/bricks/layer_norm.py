@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import centred, root_mean_square, row_means
+from legonet.special import centred, normalised_backward, root_mean_square, row_means
 
 
 class LayerNorm(Brick[tuple[Array, Array]]):
@@ -85,7 +85,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
 
     def __init__(self, features: int, *, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("LayerNorm", "features", features), check_dtype("LayerNorm", dtype)
-        self.eps = check_number("LayerNorm", "eps", eps, at_least=1e-30)  # of a smaller one, nothing is left in float32
+        self.eps = check_number("LayerNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
         self.gain, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
 
     @quiet
@@ -95,7 +95,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
         check_array(self, "x", x, ("batch", ..., len(g)), g.dtype)
         c, _ = centred(rows(x))
         std, _ = root_mean_square(c, self.eps)
-        x_hat = c / std
+        x_hat = np.divide(c, std, out=c)
         y = g * x_hat + b
         return np.asarray(y, x.dtype).reshape(x.shape), (x_hat.reshape(x.shape), std)
 
@@ -108,7 +108,8 @@ class LayerNorm(Brick[tuple[Array, Array]]):
         self.gain.grad += each.dot(dy * x_hat)
         self.bias.grad += each.dot(dy)
         h = dy * g
-        dx = (h - row_means(h) - x_hat * row_means(h * x_hat)) / std
+        h -= row_means(h)  # which leaves mean(h x̂) as it is: the mean of x̂ is 0
+        dx = normalised_backward(h, x_hat, std)
         return np.asarray(dx, g.dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import root_mean_square, row_means
+from legonet.special import normalised_backward, root_mean_square
 
 
 class RMSNorm(Brick[tuple[Array, Array]]):
@@ -78,7 +78,7 @@ class RMSNorm(Brick[tuple[Array, Array]]):
 
     def __init__(self, features: int, *, eps: float = 1e-6, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("RMSNorm", "features", features), check_dtype("RMSNorm", dtype)
-        self.eps = check_number("RMSNorm", "eps", eps, at_least=1e-30)  # of a smaller one, nothing is left in float32
+        self.eps = check_number("RMSNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
         self.gain = Parameter(np.ones(features, dtype))
 
     @quiet
@@ -97,8 +97,7 @@ class RMSNorm(Brick[tuple[Array, Array]]):
         check_array(self, "dy", dy, x_hat.shape, g.dtype)
         dy, x_hat = rows(np.asarray(dy, root.dtype)), rows(x_hat)
         self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat)
-        h = dy * g
-        dx = (h - x_hat * row_means(h * x_hat)) / root
+        dx = normalised_backward(dy * g, x_hat, root)
         return np.asarray(dx, g.dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:

@@ -3,13 +3,14 @@
 from .exponentials import log_softmax, softmax
 from .gaussian import gelu, gelu_slope
 from .logistic import sigmoid, silu, silu_slope, softplus
-from .moments import centred, root_mean_square, row_means
+from .moments import centred, normalised_backward, root_mean_square, row_means
 
 __all__ = [
     "centred",
     "gelu",
     "gelu_slope",
     "log_softmax",
+    "normalised_backward",
     "root_mean_square",
     "row_means",
     "sigmoid",
