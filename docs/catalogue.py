@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import reference_pages
+from reference_pages import find, first_line, groups
+
+from legonet import Parameter
 
 SECTIONS = {
     "activations": "ReLU LeakyReLU PReLU ELU Softplus Sigmoid Tanh GELU SiLU Softmax LogSoftmax",
     "dense": "Linear Embedding SinusoidalPositions",
     "convolution": "Conv1d Conv2d ConvTranspose2d MaxPool2d AvgPool2d GlobalAvgPool2d",
-    "sequence": "RNN LSTM GRU Bidirectional MultiHeadAttention TransformerBlock LastStep",
+    "sequence": "RNN LSTM GRU Bidirectional MultiHeadAttention TransformerBlock LastStep GlobalAvgPool1d",
     "normalisation": "LayerNorm RMSNorm BatchNorm",
     "noise": "Dropout GaussianNoise",
     "shape": "Flatten Reshape Transpose Add Average Multiply Concatenate",
@@ -31,16 +33,16 @@ Curve = tuple[np.ndarray, np.ndarray]
 def write(folder: Path) -> None:
     """Write one table a section, and the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = {group.name: group.paths for group in reference_pages.groups()}
+    found = {group.name: group.paths for group in groups()}
     bricks = {path.rpartition(".")[2]: path for name in ("bricks", "graphs") for path in found[name]}
     sections = {section: [bricks.pop(name) for name in names.split()] for section, names in SECTIONS.items()}
-    classes = {path for path in bricks.values() if inspect.isclass(reference_pages._find(path))}
+    classes = {path for path in bricks.values() if inspect.isclass(find(path))}
     sections["further"] = sorted(classes)
     for name in PACKAGES[2:]:
         sections[name] = found[name]
     for section, paths in sections.items():
         shown = [path for path in paths if _formula(path)]
-        pictures = any(_curves(reference_pages._find(path)) for path in shown)
+        pictures = any(_curves(find(path)) for path in shown)
         rows = "".join(_row(path, folder, pictures) for path in shown)
         widths = "23 53 24" if pictures else "30 70"
         text = f".. list-table::\n   :widths: {widths}\n   :class: catalogue\n\n{rows}" if shown else ""
@@ -48,10 +50,10 @@ def write(folder: Path) -> None:
 
 
 def _row(path: str, folder: Path, pictures: bool) -> str:
-    value = reference_pages._find(path)
+    value = find(path)
     name = path.rpartition(".")[2]
     source = f"_modules/{inspect.getmodule(value).__name__.replace('.', '/')}.html"
-    first = reference_pages._first_line(value)
+    first = first_line(value)
     cells = [
         f":py:obj:`{name} <{path}>`\n\n{first}\n\n`source <{source}>`__",
         ".. math::\n\n" + _indent(_formula(path), 3),
@@ -65,7 +67,7 @@ def _row(path: str, folder: Path, pictures: bool) -> str:
 
 def _formula(path: str) -> str:
     """Return the first block of mathematics in a docstring: the formulas of both passes."""
-    text = inspect.getdoc(reference_pages._find(path)) or ""
+    text = inspect.getdoc(find(path)) or ""
     block = re.search(r"^\.\. math::\n\n((?:    .*\n|\n)+)", text + "\n", re.MULTILINE)
     return inspect.cleandoc(block[1]) if block else ""
 
@@ -113,8 +115,6 @@ def _of_a_loss(kind: Callable[[], Any], x: np.ndarray) -> tuple[np.ndarray | Non
 
 
 def _of_a_regularizer(kind: Callable[..., Any], x: np.ndarray) -> tuple[np.ndarray | None, Any]:
-    from legonet import Parameter
-
     options = list(inspect.signature(kind).parameters)
     if options[:1] != ["weights"] or not hasattr(kind, "backward"):
         return None, None

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from sphinx.pycode import ModuleAnalyzer
+
 import legonet
 
 FIRST = ("bricks", "graphs", "losses", "regularizers", "optimizers", "training", "testing", "initializers", "special")
@@ -31,7 +33,7 @@ def groups() -> list[Group]:
     for name in (module.name for module in pkgutil.iter_modules(legonet.__path__)):
         module = importlib.import_module(f"legonet.{name}")
         names = getattr(module, "__all__", _defined_in(module) if name in WHOLE_MODULES else [])
-        title, _, about = _first_line(module).removesuffix(".").partition(": ")
+        title, _, about = first_line(module).removesuffix(".").partition(": ")
         if names:
             found.append(Group(name, title, about, [_public_path(module, each) for each in names]))
     found.sort(key=lambda group: (*FIRST, group.name, "errors").index(group.name) + 99 * (group.name == "errors"))
@@ -45,6 +47,17 @@ def public_path(text: str) -> str | None:
     """Return ``legonet.Linear`` for ``Linear`` or ``legonet.Linear``, and None for what is no public name."""
     paths = (path for group in groups() for path in group.paths)
     return next((path for path in paths if text in (path, _short(path))), None)
+
+
+def find(path: str) -> object:
+    """Return what a path such as ``legonet.bricks.Linear`` names."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def first_line(value: object) -> str:
+    """Return the first line of a docstring."""
+    return (inspect.getdoc(value) or "").partition("\n")[0]
 
 
 def write(folder: Path) -> None:
@@ -77,7 +90,7 @@ def write(folder: Path) -> None:
 
 def _entry(path: str) -> str:
     module, _, name = path.rpartition(".")
-    value = _find(path)
+    value = find(path)
     start = f".. py:currentmodule:: {module}\n\n"
     if inspect.isclass(value) and issubclass(value, Exception):
         return f"{start}.. autoexception:: {name}\n\n"
@@ -86,11 +99,6 @@ def _entry(path: str) -> str:
     if inspect.isfunction(value):
         return f"{start}.. autofunction:: {name}\n\n"
     return f"{start}.. py:data:: {name}\n\n   {_summary(path)}\n\n"
-
-
-def _find(path: str) -> object:
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
 
 
 def _short(path: str) -> str:
@@ -107,16 +115,10 @@ def _defined_in(module: ModuleType) -> list[str]:
 
 
 def _summary(path: str) -> str:
-    value, name = _find(path), _short(path)
+    value, name = find(path), _short(path)
     if inspect.isclass(value) or inspect.isfunction(value):
-        return _first_line(value)
-    from sphinx.pycode import ModuleAnalyzer
-
+        return first_line(value)
     # An alias has no docstring of its own: the text stands below it, in the module that defines it.
     analyzers = (ModuleAnalyzer.for_module(module) for module in sorted(sys.modules) if module.startswith("legonet"))
     texts = (analyzer.find_attr_docs().get(("", name)) for analyzer in analyzers)
     return next((" ".join(text).strip() for text in texts if text), "")
-
-
-def _first_line(value: object) -> str:
-    return (inspect.getdoc(value) or "").partition("\n")[0]

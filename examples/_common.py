@@ -1,14 +1,15 @@
-"""What the examples share: the points, and the chores of a script (options, progress, the output folder, pictures)."""
+"""What the examples share: the points, the loop, and the chores of a script (options, progress, folder, pictures)."""
 
 import argparse
 import importlib
 import math
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
@@ -55,6 +56,51 @@ def xor_points() -> tuple[Array, Array]:
 def accuracy(y: Array, target: Array) -> float:
     """Return the share of rows where the output of the right class is the larger one; NaN is never right."""
     return float(np.mean(y[target == 1] > y[target == 0]))
+
+
+class Moment(Protocol):
+    """What a network could do after some steps; its text is shown while it learns."""
+
+    @property
+    def step(self) -> int:
+        """How many steps it has taken."""
+
+    @property
+    def loss(self) -> float:
+        """When this is no longer a number, training is over."""
+
+
+AnyMoment = TypeVar("AnyMoment", bound=Moment)
+
+
+def run_steps(
+    title: str,
+    steps: int,
+    take_step: Callable[[int], object],
+    measure: Callable[[int], AnyMoment],
+    moments: int,
+) -> tuple[list[AnyMoment], float, bool]:
+    """Take the steps of a run: `take_step` is given how many are done.
+
+    It measures at the start, at the end, and about as many `moments` in between. Ctrl-C ends it early, and so does a
+    loss that is no longer a number. Return what was measured, the seconds it took, and whether it was interrupted.
+    """
+    every = max(1, steps // moments)
+    start, step, interrupted = time.perf_counter(), 0, False
+    measured = [measure(step)]
+    with progress(title, steps) as show:
+        try:
+            while step < steps and math.isfinite(measured[-1].loss):
+                take_step(step)
+                step += 1
+                if step % every == 0:
+                    measured.append(measure(step))
+                    show(step, str(measured[-1]))
+        except KeyboardInterrupt:
+            interrupted = True
+    if measured[-1].step < step:
+        measured.append(measure(step))
+    return measured, time.perf_counter() - start, interrupted
 
 
 class Parser(argparse.ArgumentParser):

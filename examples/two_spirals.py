@@ -11,7 +11,6 @@ learning rate that warms up and then falls along a cosine.
 import argparse
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +26,7 @@ from _common import (
     finite_number,
     new_figure,
     open_folder,
-    progress,
+    run_steps,
     whole_number,
 )
 from legonet import AdamW, Array, Brick, Linear, MSELoss, Residual, Sequential, Sigmoid, Tanh
@@ -51,14 +50,17 @@ class Moment(NamedTuple):
     loss: float
     accuracy: float
 
+    def __str__(self) -> str:
+        return f"loss {self.loss:.4f}, accuracy {self.accuracy:.3f}"
+
 
 class Run(NamedTuple):
     """One training run."""
 
     blocks: int
     residual: bool
-    moments: list[Moment]
     net: Sequential
+    moments: list[Moment]
     seconds: float
     interrupted: bool
 
@@ -101,30 +103,19 @@ def train(blocks: int, residual: bool, x: Array, target: Array, options: argpars
     )
     rate = options.lr * WarmUp(options.steps / 20, start=0.05) * CosineDecay(options.steps)
 
+    def take_step(step: int) -> None:
+        rows = rng.choice(len(x), BATCH_SIZE, replace=False)
+        backpropagate(net, mse, x[rows], target[rows])
+        clip_norm(net.parameters(), 1.0)
+        adamw.lr = rate(step)
+        adamw.step()
+
     def measure(step: int) -> Moment:
         y = net(x)
         return Moment(step, mse(y, target), accuracy(y, target))
 
-    every = max(1, options.steps // MOMENTS)
-    start, step, interrupted = time.perf_counter(), 0, False
-    moments = [measure(step)]
-    with progress(f"{blocks} blocks, {'residual' if residual else 'plain'}", options.steps) as show:
-        try:
-            while step < options.steps and math.isfinite(moments[-1].loss):
-                rows = rng.choice(len(x), BATCH_SIZE, replace=False)
-                backpropagate(net, mse, x[rows], target[rows])
-                clip_norm(net.parameters(), 1.0)
-                adamw.lr = rate(step)
-                adamw.step()
-                step += 1
-                if step % every == 0:
-                    moments.append(measure(step))
-                    show(step, f"loss {moments[-1].loss:.4f}, accuracy {moments[-1].accuracy:.3f}")
-        except KeyboardInterrupt:
-            interrupted = True
-    if moments[-1].step < step:
-        moments.append(measure(step))
-    return Run(blocks, residual, moments, net, time.perf_counter() - start, interrupted)
+    title = f"{blocks} blocks, {'residual' if residual else 'plain'}"
+    return Run(blocks, residual, net, *run_steps(title, options.steps, take_step, measure, MOMENTS))
 
 
 def table(runs: Sequence[Run], x: Array, target: Array) -> str:

@@ -10,7 +10,6 @@ import argparse
 import copy
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +24,7 @@ from _common import (
     finite_number,
     new_figure,
     open_folder,
-    progress,
+    run_steps,
     whole_number,
     xor_points,
 )
@@ -47,6 +46,9 @@ class Moment(NamedTuple):
     loss: float  # with the penalty
     accuracy: float
     net: Sequential  # a copy of the network as it was
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.4f}, accuracy {self.accuracy:.3f}"
 
 
 class Run(NamedTuple):
@@ -80,30 +82,18 @@ def train(hidden: int, x: Array, target: Array, options: argparse.Namespace) -> 
     ridge = L2Regularizer(weights, strength=options.penalty / options.batch_size)
     sgd = SGD(net.parameters(), lr=options.lr)
 
+    def take_step(_: int) -> None:
+        rows: slice | Array = slice(None)
+        if options.batch_size < len(x):
+            rows = rng.choice(len(x), options.batch_size, replace=False)
+        backpropagate(net, mse, x[rows], target[rows], regularizers=[ridge])
+        sgd.step()
+
     def measure(step: int) -> Moment:
         y = net(x)
         return Moment(step, mse(y, target) + ridge(), accuracy(y, target), copy.deepcopy(net))
 
-    every = max(1, options.steps // MOMENTS)
-    rows: slice | Array = slice(None)
-    start, step, interrupted = time.perf_counter(), 0, False
-    moments = [measure(step)]
-    with progress(f"{hidden} hidden", options.steps) as show:
-        try:
-            while step < options.steps and math.isfinite(moments[-1].loss):
-                if options.batch_size < len(x):
-                    rows = rng.choice(len(x), options.batch_size, replace=False)
-                backpropagate(net, mse, x[rows], target[rows], regularizers=[ridge])
-                sgd.step()
-                step += 1
-                if step % every == 0:
-                    moments.append(measure(step))
-                    show(step, f"loss {moments[-1].loss:.4f}, accuracy {moments[-1].accuracy:.3f}")
-        except KeyboardInterrupt:
-            interrupted = True
-    if moments[-1].step < step:
-        moments.append(measure(step))
-    return Run(hidden, moments, time.perf_counter() - start, interrupted)
+    return Run(hidden, *run_steps(f"{hidden} hidden", options.steps, take_step, measure, MOMENTS))
 
 
 def table(runs: Sequence[Run]) -> str:

@@ -123,27 +123,25 @@ class Brick(ABC, Generic[Cache]):
             The parameter itself.
         """
         seen: set[int] = set()
-        default = Brick.named_parameters
-
-        def walk(value: object, name: str) -> Iterator[tuple[str, Parameter]]:
-            if isinstance(value, Parameter | Brick):
+        todo: list[tuple[str, Any]] = [("", self)]
+        while todo:  # a loop, since networks may be nested deeper than Python lets functions call themselves
+            name, value = todo.pop()
+            if isinstance(value, Parameter | Brick | list | tuple | dict):
                 if id(value) in seen:
-                    return
+                    continue
                 seen.add(id(value))
             if isinstance(value, Parameter):
                 yield name, value
-                return
+                continue
             inside: list[tuple[Any, Any]]
-            if isinstance(value, Brick) and value is not self and type(value).named_parameters is not default:
+            own_names = isinstance(value, Brick) and type(value).named_parameters is not Brick.named_parameters
+            if own_names and value is not self:
                 inside = list(value.named_parameters())  # under the names that it has for them
             elif isinstance(value, Brick | dict):
                 inside = list((vars(value) if isinstance(value, Brick) else value).items())
             else:
                 inside = list(enumerate(value)) if isinstance(value, list | tuple) else []
-            for key, item in inside:
-                yield from walk(item, f"{name}.{key}" if name else str(key))
-
-        yield from walk(self, "")
+            todo += [(f"{name}.{key}" if name else str(key), item) for key, item in reversed(inside)]
 
     def parameters(self) -> list[Parameter]:
         """Return every parameter in this brick and the bricks inside it, each once.

@@ -85,7 +85,7 @@ def public_bricks() -> list[type[Brick[Any]]]:
 
 @cache
 def tests_of(kind: type[Brick[Any]]) -> ModuleType:
-    """Import the test file of a brick, which says what goes for it: ``cases``, ``CALL_DIFFERS``, ``EQUIVALENT``."""
+    """Import the test file of a brick, which says what goes for it: ``cases``, ``CALL_DIFFERS``, ``MIXES_ROWS``..."""
     *packages, name = kind.__module__.split(".")[1:]
     path = Path(__file__).parent.joinpath(*packages, f"test_{name}.py")
     spec = importlib.util.spec_from_file_location(f"what_goes_for.{kind.__name__}", path)
@@ -107,6 +107,11 @@ def cases_of(kind: type[Brick[Any]], dtype: Any = np.float64) -> st.SearchStrate
 def call_differs(kind: type[Brick[Any]]) -> bool:
     """Whether a brick does something else when it is called, as Dropout does."""
     return getattr(tests_of(kind), "CALL_DIFFERS", False)
+
+
+def mixes_rows(kind: type[Brick[Any]]) -> bool:
+    """Whether the rows of a batch know of each other in training, as those of BatchNorm do."""
+    return getattr(tests_of(kind), "MIXES_ROWS", False)
 
 
 def every_brick() -> Any:
@@ -190,9 +195,9 @@ def freeze(*values: Any) -> None:
             freeze(*value)
 
 
-def assert_close(found: Iterable[Any], wanted: Iterable[Any], tolerance: float = 1e-12) -> None:
+def assert_close(found: Iterable[Any], wanted: Iterable[Any], tolerance: float = 1e-12, about: str = "") -> None:
     for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance, err_msg=about)
 
 
 def _unaligned(array: Array) -> Array:

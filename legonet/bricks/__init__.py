@@ -14,6 +14,7 @@ from .embedding import Embedding
 from .flatten import Flatten
 from .gaussian_noise import GaussianNoise
 from .gelu import GELU
+from .global_avg_pool1d import GlobalAvgPool1d
 from .global_avg_pool2d import GlobalAvgPool2d
 from .gru import GRU
 from .last_step import LastStep
@@ -56,6 +57,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GaussianNoise",
+    "GlobalAvgPool1d",
     "GlobalAvgPool2d",
     "LastStep",
     "LayerNorm",

@@ -4,11 +4,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, brief, check_array, quiet
+from legonet.arrays import Array, Mask, brief, check_array, quiet
 from legonet.brick import Brick
-from legonet.bricks.recurrence import Mask
-from legonet.errors import OptionError, ShapeError
+from legonet.errors import OptionError
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
+from legonet.graphs.places import inside
 
 Cache: TypeAlias = tuple[Any, Any, tuple[int, ...], "np.dtype[Any]", int]
 
@@ -89,8 +90,10 @@ class Bidirectional(Brick[Cache]):
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
         """Return y = (f(x), R g(R x)), and both caches and how y is made up for `backward`."""
         inputs, turned = self._both_ways(x, mask)
-        f, f_cache = self.forward_brick.forward(*inputs)
-        g, g_cache = self.backward_brick.forward(*turned)
+        with inside(self, 0, self.forward_brick):
+            f, f_cache = self.forward_brick.forward(*inputs)
+        with inside(self, 1, self.backward_brick):
+            g, g_cache = self.backward_brick.forward(*turned)
         y = self._join(x, f, g)
         return y, (f_cache, g_cache, y.shape, y.dtype, f.shape[-1])
 
@@ -98,20 +101,28 @@ class Bidirectional(Brick[Cache]):
     def backward(self, dy: Array, cache: Cache) -> Array:
         """Add the gradients of all parameters and return dL/dx = df ∂f/∂x + R (R dg ∂g/∂(R x))."""
         f_cache, g_cache, df, dg = self._cut(dy, cache)
-        dx: Array = self.forward_brick.backward(df, f_cache)
-        dx_turned: Array = self.backward_brick.backward(dg, g_cache)
+        with inside(self, 0, self.forward_brick):
+            dx: Array = self.forward_brick.backward(df, f_cache)
+        with inside(self, 1, self.backward_brick):
+            dx_turned: Array = self.backward_brick.backward(dg, g_cache)
         return dx + dx_turned[:, ::-1]
 
     def backward_parameters(self, dy: Array, cache: Cache) -> None:
         """Add the gradients of all parameters; dL/dx is not computed."""
         f_cache, g_cache, df, dg = self._cut(dy, cache)
-        self.forward_brick.backward_parameters(df, f_cache)
-        self.backward_brick.backward_parameters(dg, g_cache)
+        with inside(self, 0, self.forward_brick):
+            self.forward_brick.backward_parameters(df, f_cache)
+        with inside(self, 1, self.backward_brick):
+            self.backward_brick.backward_parameters(dg, g_cache)
 
     def __call__(self, x: Array, mask: Mask | None = None) -> Array:
         """Return y alone, as inference needs it; no cache is kept."""
         inputs, turned = self._both_ways(x, mask)
-        return self._join(x, self.forward_brick(*inputs), self.backward_brick(*turned))
+        with inside(self, 0, self.forward_brick):
+            f = self.forward_brick(*inputs)
+        with inside(self, 1, self.backward_brick):
+            g = self.backward_brick(*turned)
+        return self._join(x, f, g)
 
     def _both_ways(self, x: Array, mask: Mask | None) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return what f takes, and what g takes."""
@@ -122,10 +133,9 @@ class Bidirectional(Brick[Cache]):
         return (x, mask), (x[:, ::-1], mask[:, ::-1])
 
     def _join(self, x: Array, f: Array, g: Array) -> Array:
-        for brick, part in zip(self.bricks, (f, g), strict=True):
-            if np.ndim(part) != 3 or part.shape[:2] != x.shape[:2]:
-                needed = f"{brief(self, 80)} needs (batch, time, features) from each brick"
-                raise ShapeError(f"{needed}, but {brief(brick, 60)} makes {np.shape(part)} of x of shape {x.shape}")
+        """Return f and g, the latter turned around, side by side."""
+        for name, part in (("f(x)", f), ("g(R x)", g)):
+            check_array(self, name, part, (*x.shape[:2], "features"), x.dtype)
         return np.concatenate((f, g[:, ::-1]), axis=2)
 
     def _cut(self, dy: Array, cache: Cache) -> tuple[Any, Any, Array, Array]:
@@ -133,6 +143,11 @@ class Bidirectional(Brick[Cache]):
         f_cache, g_cache, shape, dtype, width = cache
         check_array(self, "dy", dy, shape, dtype)
         return f_cache, g_cache, dy[:, :, :width], dy[:, ::-1, width:]
+
+    def sketch(self, draw: Draw, x: Any, mask: Any = None) -> Any:
+        """Draw both bricks, with R where time is turned around, for `mermaid`."""
+        f, g = draw(self.forward_brick, x, mask), draw(self.backward_brick, draw("R", x, mask))
+        return draw("side by side", f, draw("R", g))
 
     def __repr__(self) -> str:
         return f"Bidirectional({self.forward_brick!r}, {self.backward_brick!r})"

@@ -1,13 +1,21 @@
 """What containers do with gradients: add up those that meet, share out those of several inputs and outputs."""
 
-from typing import Any
+import operator
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from legonet.arrays import brief, quiet
 from legonet.brick import Brick
 from legonet.errors import GradientError, OptionError
 
+Kind: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"]
+"""The shape and dtype of an array, or of a number."""
 
-@quiet
+_FIRST = (0,)
+_sum = quiet(operator.add)
+
+
 def plus(total: Any, gradient: Any) -> Any:
     """Return the sum of two gradients as a new array; None stands for no gradient.
 
@@ -23,7 +31,7 @@ def plus(total: Any, gradient: Any) -> Any:
     """
     if total is None or gradient is None:
         return gradient if total is None else total
-    return total + gradient
+    return _sum(total, gradient)
 
 
 def learns(brick: Brick[Any]) -> bool:
@@ -121,3 +129,60 @@ def by_inputs(who: object, given: Any, count: int, floats: tuple[int, ...] = ())
     places = floats if len(gradients) == len(floats) else range(len(gradients))
     found = dict(zip(places, gradients, strict=True))
     return tuple(found.get(place) for place in range(count))
+
+
+def floats_among(inputs: list[Any]) -> tuple[int, ...]:
+    """Return which inputs of a brick are of floating-point numbers: the others have no gradient.
+
+    Parameters
+    ----------
+    inputs : list
+        Arrays, or anything else that a brick takes.
+
+    Returns
+    -------
+    tuple of int
+        Their places, as `by_inputs` takes them; a single input is the only one that a gradient can belong to.
+    """
+    if len(inputs) == 1:
+        return _FIRST
+    return tuple(place for place, x in enumerate(inputs) if not isinstance(x, np.ndarray) or x.dtype.kind == "f")
+
+
+def kinds_of(outputs: tuple[Any, ...]) -> tuple[Kind, ...]:
+    """Return the shape and dtype of each of several outputs, since one that nobody needs has a gradient of zeros.
+
+    Parameters
+    ----------
+    outputs : tuple
+        Arrays, or numbers, as of a loss.
+
+    Returns
+    -------
+    tuple of Kind
+        As `together` takes them.
+    """
+    return tuple((np.shape(part), np.asarray(part).dtype) for part in outputs)
+
+
+def together(gradients: dict[str, Any], names: tuple[str, ...], kinds: tuple[Kind, ...]) -> Any:
+    """Take the gradients by the outputs of a brick out of a dictionary, as its ``backward`` needs them.
+
+    Parameters
+    ----------
+    gradients : dict
+        Gradients by names; some may be missing or None.
+    names : tuple of str
+        The names of the outputs.
+    kinds : tuple of Kind
+        Their shapes and dtypes.
+
+    Returns
+    -------
+    tuple or None
+        A gradient for each output, zeros where there was none; None if there was none at all.
+    """
+    found = [gradients.pop(name, None) for name in names]
+    if all(gradient is None for gradient in found):
+        return None
+    return tuple(np.zeros(*kind) if given is None else given for given, kind in zip(found, kinds, strict=True))

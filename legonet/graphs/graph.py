@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-import numpy as np
-
 from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
-from legonet.graphs.gradients import alone_or_tuple, by_inputs, check_upstream, plus
+from legonet.graphs.gradients import alone_or_tuple, by_inputs, check_upstream, floats_among, kinds_of, plus, together
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
-from legonet.graphs.wiring import Node, learning, wire
+from legonet.graphs.places import note_place
+from legonet.graphs.wiring import by_names, learning, wire
 
 
 class Graph(Brick[list[Any]]):
@@ -96,12 +96,12 @@ class Graph(Brick[list[Any]]):
         self._learning = targets if targets == learning(self.wiring, self.bricks) else set()
 
     def forward(self, *inputs: Any) -> tuple[Any, list[Any]]:
-        """Return the outputs, and the caches of the nodes for `backward`."""
+        """Return the outputs, and of each node its cache, which inputs were of floats, and the kinds of its outputs."""
         caches: list[Any] = []
 
-        def run(node: Node, inputs: list[Any]) -> Any:
-            y, cache = self.bricks[node.name].forward(*inputs)
-            caches.append(cache if node.plain else (cache, _floats(inputs), _kinds(y)))
+        def run(brick: Brick[Any], inputs: list[Any], targets: tuple[str, ...]) -> Any:
+            y, cache = brick.forward(*inputs)
+            caches.append((cache, floats_among(inputs), kinds_of(y) if isinstance(y, tuple) else ()))
             return y
 
         return self._run(inputs, run), caches
@@ -120,62 +120,63 @@ class Graph(Brick[list[Any]]):
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the outputs alone, as inference needs them; no cache is kept."""
-        return self._run(inputs, lambda node, inputs: self.bricks[node.name](*inputs))
+        return self._run(inputs, lambda brick, inputs, targets: brick(*inputs))
 
-    def _run(self, inputs: tuple[Any, ...], run: Callable[[Node, list[Any]], Any]) -> Any:
-        """Run each node on the values that it is fed from."""
-        names, outputs = self.wiring.inputs, self.wiring.outputs
+    def sketch(self, draw: Draw, *inputs: Any) -> Any:
+        """Draw each node with its names, for `mermaid`."""
+
+        def run(brick: Brick[Any], inputs: list[Any], targets: tuple[str, ...]) -> Any:
+            return draw(brick, *inputs, name=", ".join(targets), outputs=len(targets))
+
+        return self._run(inputs, run)
+
+    def _run(self, inputs: tuple[Any, ...], run: Callable[..., Any]) -> Any:
+        """Run each node on the values that it is fed from, and return the outputs."""
+        names = self.wiring.inputs
         if len(inputs) != len(names):
             needed = f"{brief(self, 80)} needs {len(names)} inputs ({brief(', '.join(names))})"
             raise OptionError(f"{needed}, but got {len(inputs)}")
         values = dict(zip(names, inputs, strict=True))
-        for node in self.wiring.nodes:
+        for name, sources, targets, done in self.wiring.nodes:
+            brick = self.bricks[name]
             try:
-                sources, plain = node.sources, node.plain
-                y = run(node, [values[sources[0]]] if plain else [values[source] for source in sources])
-                if plain and not isinstance(y, tuple):
-                    values[node.name] = y
+                y = run(brick, [values[source] for source in sources], targets)
+                if isinstance(y, tuple) or len(targets) > 1:
+                    values.update(by_names(targets, y))
                 else:
-                    values.update(_by_names(node, y))
+                    values[name] = y
             except Exception as error:
-                self._note_node(error, node)
+                note_place(error, self, name, brick)
                 raise
-            for name in node.done:
-                del values[name]
-        return alone_or_tuple(tuple(map(values.get, outputs)))
+            for needless in done:
+                del values[needless]
+        return alone_or_tuple(tuple(map(values.get, self.wiring.outputs)))
 
     def _backward(self, dy: Any, caches: list[Any], wanted: Set[str]) -> dict[str, Any]:
-        """Run the nodes backward, and return the gradients by the inputs; only what is wanted is computed."""
+        """Run the nodes backward, and return the gradients by the inputs; only those by what is wanted are computed."""
         outputs = self.wiring.outputs
         check_upstream(self, dy, len(outputs))
         upstream = zip(outputs, dy if len(outputs) > 1 else (dy,), strict=True)
-        gradients = {name: dy for name, dy in upstream if name in wanted}
-        for node, cache in zip(reversed(self.wiring.nodes), reversed(caches), strict=True):
-            name, sources, targets, _, plain = node
+        gradients = {name: gradient for name, gradient in upstream if name in wanted}
+        for (name, sources, targets, _), (cache, floats, kinds) in zip(
+            reversed(self.wiring.nodes), reversed(caches), strict=True
+        ):
+            brick = self.bricks[name]
             try:
-                if plain:
-                    dy, floats = gradients.pop(name, None), ()
-                else:
-                    cache, floats, kinds = cache
-                    dy = _together([gradients.pop(target, None) for target in targets], kinds)
-                if dy is None:
+                dh = together(gradients, targets, kinds) if kinds else gradients.pop(name, None)
+                if dh is None:
                     continue
                 if wanted.isdisjoint(sources):
-                    self.bricks[name].backward_parameters(dy, cache)
+                    brick.backward_parameters(dh, cache)
                     continue
-                dx = self.bricks[name].backward(dy, cache)
-                for source, gradient in zip(sources, by_inputs(name, dx, len(sources), floats), strict=True):
-                    if source in gradients:
-                        gradients[source] = plus(gradients[source], gradient)
-                    elif source in wanted:
-                        gradients[source] = gradient
+                dx = by_inputs(name, brick.backward(dh, cache), len(sources), floats)
+                for source, gradient in zip(sources, dx, strict=True):
+                    if source in wanted:
+                        gradients[source] = plus(gradients.get(source), gradient)
             except Exception as error:
-                self._note_node(error, node)
+                note_place(error, self, name, brick)
                 raise
         return gradients
-
-    def _note_node(self, error: Exception, node: Node) -> None:
-        error.add_note(f"  in Graph[{brief(node.name)}]: {brief(self.bricks[node.name], 80)}")
 
     def __repr__(self) -> str:
         written = {
@@ -186,29 +187,3 @@ class Graph(Brick[list[Any]]):
 
     def __str__(self) -> str:
         return outline(self)
-
-
-def _floats(inputs: list[Any]) -> tuple[int, ...]:
-    """Return which inputs are of floating-point numbers: the others have no gradient."""
-    return tuple(place for place, x in enumerate(inputs) if not isinstance(x, np.ndarray) or x.dtype.kind == "f")
-
-
-def _kinds(y: Any) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
-    """Return the shape and dtype of each of several outputs: one that nobody needs has a gradient of zeros."""
-    return [(np.shape(part), np.asarray(part).dtype) for part in y] if isinstance(y, tuple) else []
-
-
-def _together(dys: list[Any], kinds: list[tuple[tuple[int, ...], np.dtype[Any]]]) -> Any:
-    """Return the upstream gradient of a node: one array, or a tuple for several outputs; None if there is none."""
-    if not kinds or all(dy is None for dy in dys):
-        return dys[0]
-    return tuple(np.zeros(*kind) if dy is None else dy for dy, kind in zip(dys, kinds, strict=True))
-
-
-def _by_names(node: Node, y: Any) -> dict[str, Any]:
-    """Return the outputs of a node by their names."""
-    outputs = y if isinstance(y, tuple) else (y,)
-    if len(outputs) != len(node.targets):
-        needed = f"Graph needs a name for each output of a node, {len(outputs)} here"
-        raise OptionError(f"{needed}, but the names are {brief(', '.join(node.targets))}")
-    return dict(zip(node.targets, outputs, strict=True))

@@ -2,16 +2,16 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from legonet.arrays import brief
 from legonet.brick import Brick
-from legonet.graphs.graph import Graph
-from legonet.graphs.parallel import Parallel
-from legonet.graphs.residual import Residual
-from legonet.graphs.sequential import Sequential
+from legonet.graphs.wiring import Wiring
+
+Draw: TypeAlias = Callable[..., Any]
+"""What a container's `sketch` is given: ``draw(brick or text, *inputs, name="", outputs=1)``."""
 
 
 def mermaid(net: Brick[Any]) -> str:
@@ -23,13 +23,23 @@ def mermaid(net: Brick[Any]) -> str:
     Parameters
     ----------
     net : Brick
-        What to draw. Of a container of your own, the bricks in its attribute ``bricks`` are drawn, but not how they are
-        wired.
+        What to draw.
 
     Returns
     -------
     str
         The text, without a line break at its end.
+
+    Notes
+    -----
+    A container of your own says how its bricks are wired by a method ``sketch(draw, *inputs)``: that is its formula,
+    with ``draw(brick, *inputs)`` for what a brick makes of its inputs, and a text in the place of the brick for what
+    the container itself does to them. That of `Residual` without a projection is::
+
+        def sketch(self, draw, x):
+            return draw("+", draw(self.brick, x), x)
+
+    Without it, the bricks in the attribute ``bricks`` are drawn, but no arrows between them.
 
     References
     ----------
@@ -56,11 +66,11 @@ def mermaid(net: Brick[Any]) -> str:
       n2 --> n5
       n5 --> n6
     """
-    drawing = _Drawing()
-    inputs = list(net.wiring.inputs) if isinstance(net, Graph) else list(_inputs(net))
-    ends = drawing.draw(net, [drawing.box(name, "([", "])") for name in inputs], "")
-    for number, end in enumerate(ends):
-        name = net.wiring.outputs[number] if isinstance(net, Graph) else "output"
+    drawing, wiring = _Drawing(), getattr(net, "wiring", None)
+    inputs = wiring.inputs if isinstance(wiring, Wiring) else tuple(_inputs(net))
+    names = wiring.outputs if isinstance(wiring, Wiring) else ("output",)
+    ends = drawing.draw(net, *[drawing.box(name, "([", "])") for name in inputs], outputs=len(names))
+    for end, name in zip(ends if isinstance(ends, tuple) else (ends,), names, strict=True):
         drawing.join([end], drawing.box(name, "([", "])"))
     return "\n  ".join(["flowchart TD", *drawing.boxes, *drawing.arrows, *drawing.same_bricks()])
 
@@ -87,57 +97,46 @@ class _Drawing:
         self.boxes.append(f'{"  " * self.depth}{kind}{name}{left}"{_quoted(label)}"{right}')
         return name
 
-    def join(self, sources: list[str], target: str) -> list[str]:
+    def join(self, sources: Iterable[str | None], target: str) -> str:
         """Draw an arrow from each of some boxes to another one, and return that one as what comes next."""
-        self.arrows += [f"{source} --> {target}" for source in sources]
-        return [target]
+        self.arrows += [f"{source} --> {target}" for source in sources if source is not None]
+        return target
 
     def same_bricks(self) -> list[str]:
         """Return a dotted line between the boxes of each brick that is drawn several times."""
         found = [places for places in self.places.values() if len(places) > 1]
         return [f'{one} -. "same brick" .- {other}' for places in found for one, other in pairwise(places)]
 
-    def draw(self, brick: Brick[Any], sources: list[str], name: str) -> list[str]:
-        """Draw a brick that is fed from some boxes, and return the box of each of its outputs."""
-        label = f"{name}: " if name else ""
-        bricks = getattr(brick, "bricks", ())
+    def draw(self, what: Brick[Any] | str, *inputs: str | None, name: str = "", outputs: int = 1) -> Any:
+        """Draw a brick or a text that is fed from some boxes, and return the box of its output, or a tuple of several.
+
+        None in the place of a box stands for an input that is left out.
+        """
+        ends = self._text(what, inputs) if isinstance(what, str) else self._brick(what, inputs, name)
+        return (ends,) * outputs if outputs > 1 and not isinstance(ends, tuple) else ends
+
+    def _text(self, text: str, inputs: tuple[str | None, ...]) -> str:
+        return self.join(inputs, self.box(text, "((", "))"))
+
+    def _brick(self, brick: Brick[Any], inputs: tuple[str | None, ...], name: str) -> Any:
+        label, bricks = f"{name}: " if name else "", getattr(brick, "bricks", ())
         if not bricks:
             place = self.box(label + brief(brick, 80))
             if brick.parameters():
                 self.places.setdefault(id(brick), []).append(place)
-            return self.join(sources, place)
+            return self.join(inputs, place)
         around = self.box(f"{label}{type(brick).__name__}", kind="subgraph ")
         self.depth += 1
-        ends = self._inside(brick, sources, around)
+        sketch = getattr(brick, "sketch", None)
+        if sketch is not None:
+            ends = sketch(self.draw, *inputs)
+        else:
+            for inside in bricks.values() if isinstance(bricks, dict) else bricks:
+                self.draw(inside)
+            ends = self.join(inputs, around)
         self.depth -= 1
         self.boxes.append(f"{'  ' * self.depth}end")
         return ends
-
-    def _inside(self, brick: Brick[Any], sources: list[str], around: str) -> list[str]:
-        match brick:
-            case Sequential():
-                for inside in brick.bricks:
-                    sources = self.draw(inside, sources, "")
-                return sources
-            case Residual():
-                ends = self.draw(brick.brick, sources, "")
-                shortcut = sources if brick.projection is None else self.draw(brick.projection, sources, "projection")
-                return self.join(ends + shortcut, self.box("+", "((", "))"))
-            case Parallel():
-                ends = [end for inside in brick.bricks for end in self.draw(inside, sources, "")]
-                return self.draw(brick.merge, ends, "")
-            case Graph():
-                values = dict(zip(brick.wiring.inputs, sources, strict=True))
-                for node in brick.wiring.nodes:
-                    fed = [values[source] for source in node.sources]
-                    ends = self.draw(brick.bricks[node.name], fed, ", ".join(node.targets))
-                    ends = ends * len(node.targets) if len(ends) == 1 else ends
-                    values |= dict(zip(node.targets, ends, strict=True))
-                return [values[name] for name in brick.wiring.outputs]
-        bricks = getattr(brick, "bricks", ())
-        for inside in bricks.values() if isinstance(bricks, dict) else bricks:
-            self.draw(inside, [], "")
-        return self.join(sources, around)
 
 
 def _quoted(label: str) -> str:

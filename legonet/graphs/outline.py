@@ -7,6 +7,9 @@ from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.graphs.wiring import Wiring
 
+WIDTH = 100
+"""The columns of a table, as far as bricks with long names leave room for their shapes."""
+
 
 def outline(net: Brick[Any]) -> str:
     """Return a table of the bricks of a container, one a line, those of a container inside it indented.
@@ -33,23 +36,35 @@ def outline(net: Brick[Any]) -> str:
           [1] Sigmoid()     0
       [1] Linear(3, 1)      4  weight (3, 1), bias (1,)
     """
-    rows = list(_rows(net, "  ", {}))
+    rows = list(_rows(net, "  ", {id(net): "the whole"}))
     width, digits = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    table = [f"{name:{width}}  {count:>{digits}}  {shapes}".rstrip() for name, count, shapes in rows]
-    return "\n".join([f"{_head(net)}: {_count(net)} parameters", *table])
+    left = WIDTH - width - digits - 4
+    table = [f"{name:{width}}  {count:>{digits}}  {_cut(shapes, left)}".rstrip() for name, count, shapes in rows]
+    total = _count(net)
+    return "\n".join([f"{_head(net)}: {total} parameter{'' if total == '1' else 's'}", *table])
 
 
-def _rows(net: Brick[Any], indent: str, seen: dict[int, str]) -> Iterator[tuple[str, str, str]]:
+def _rows(net: Brick[Any], indent: str, seen: dict[int, str]) -> Iterator[tuple[str, str, list[str]]]:
     for name, brick, fed in _inside(net):
         label = f"{indent}[{name}]"
-        if id(brick) in seen and brick.parameters():
-            yield f"{label} {brief(brick)}{fed}", "", f"shared with {seen[id(brick)]}"
+        if id(brick) in seen and (brick.parameters() or hasattr(brick, "bricks")):
+            yield f"{label} {brief(brick)}{fed}", "", [f"shared with {seen[id(brick)]}"]
             continue
         seen[id(brick)] = label.strip()
         inside = list(_rows(brick, indent + "    ", seen))
-        shapes = "" if inside else ", ".join(f"{name} {p.value.shape}" for name, p in brick.named_parameters())
-        yield f"{label} {_head(brick) if inside else repr(brick)}{fed}", _count(brick), shapes
+        shapes = [] if inside else [f"{name} {p.value.shape}" for name, p in brick.named_parameters()]
+        yield f"{label} {_head(brick) if inside else brief(brick, 60)}{fed}", _count(brick), shapes
         yield from inside
+
+
+def _cut(shapes: list[str], width: int) -> str:
+    """Return as many shapes as there is room for, at least one, and how many more there are."""
+    for shown in range(len(shapes), 1, -1):
+        more = len(shapes) - shown
+        text = ", ".join(shapes[:shown]) + (f" and {more} more" if more else "")
+        if len(text) <= width:
+            return text
+    return ", ".join(shapes[:1]) + (f" and {len(shapes) - 1} more" if len(shapes) > 1 else "")
 
 
 def _inside(net: Brick[Any]) -> Iterator[tuple[str, Brick[Any], str]]:

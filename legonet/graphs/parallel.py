@@ -8,7 +8,9 @@ from legonet.brick import Brick
 from legonet.bricks import Add
 from legonet.errors import OptionError
 from legonet.graphs.gradients import by_inputs, plus
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
+from legonet.graphs.places import inside
 
 _SUM = Add()
 
@@ -81,15 +83,13 @@ class Parallel(Brick[tuple[list[Any], Any]]):
     def forward(self, x: Any) -> tuple[Any, tuple[list[Any], Any]]:
         """Return y = m(f_1(x), ..., f_n(x)), and the caches of the bricks and of the merge for `backward`."""
         outputs, caches = [], []
-        try:
-            for brick in self.bricks:
+        for place, brick in enumerate(self.bricks):
+            with inside(self, place, brick):
                 y, cache = brick.forward(x)
-                outputs.append(y)
-                caches.append(cache)
+            outputs.append(y)
+            caches.append(cache)
+        with inside(self, "merge", self.merge):
             y, merge_cache = self.merge.forward(*outputs)
-        except Exception as error:
-            self._note_place(error, len(caches))
-            raise
         return y, (caches, merge_cache)
 
     def backward(self, dy: Any, caches: tuple[list[Any], Any]) -> Any:
@@ -103,36 +103,25 @@ class Parallel(Brick[tuple[list[Any], Any]]):
     def __call__(self, x: Any) -> Any:
         """Return y alone, as inference needs it; no cache is kept."""
         outputs: list[Any] = []
-        try:
-            for brick in self.bricks:
+        for place, brick in enumerate(self.bricks):
+            with inside(self, place, brick):
                 outputs.append(brick(x))
+        with inside(self, "merge", self.merge):
             return self.merge(*outputs)
-        except Exception as error:
-            self._note_place(error, len(outputs))
-            raise
 
     def _backward(self, dy: Any, caches: tuple[list[Any], Any], run: Callable[[Brick[Any], Any, Any], Any]) -> Any:
         """Run each brick on its share of dy, and return the sum of what comes out."""
-        shares, dx = self._share(dy, caches[1]), None
+        with inside(self, "merge", self.merge):
+            shares = by_inputs(self.merge, self.merge.backward(dy, caches[1]), len(self.bricks))
+        dx = None
         for place, (brick, dh, cache) in enumerate(zip(self.bricks, shares, caches[0], strict=True)):
-            try:
+            with inside(self, place, brick):
                 dx = dx if dh is None else plus(dx, run(brick, dh, cache))
-            except Exception as error:
-                self._note_place(error, place)
-                raise
         return dx
 
-    def _share(self, dy: Any, cache: Any) -> tuple[Any, ...]:
-        """Return the gradient by the output of each brick."""
-        try:
-            return by_inputs(self.merge, self.merge.backward(dy, cache), len(self.bricks))
-        except Exception as error:
-            self._note_place(error, len(self.bricks))
-            raise
-
-    def _note_place(self, error: Exception, place: int) -> None:
-        brick, at = (self.merge, "merge") if place == len(self.bricks) else (self.bricks[place], place)
-        error.add_note(f"  in Parallel[{at}]: {brief(brick, 80)}")
+    def sketch(self, draw: Draw, x: Any) -> Any:
+        """Draw the bricks side by side and the merge, for `mermaid`."""
+        return draw(self.merge, *[draw(brick, x) for brick in self.bricks])
 
     def __repr__(self) -> str:
         return f"Parallel({', '.join(map(repr, self.bricks))}, merge={self.merge!r})"

@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from legonet.arrays import Array, brief, quiet
+import numpy as np
+
+from legonet.arrays import Array, brief, check_array, quiet
 from legonet.brick import Brick
 from legonet.errors import OptionError, ShapeError
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
+from legonet.graphs.places import inside
 
 
 class Residual(Brick[tuple[Any, Any]]):
@@ -39,8 +43,8 @@ class Residual(Brick[tuple[Any, Any]]):
     ------
     OptionError
         If `brick` or `projection` is no brick.
-    ShapeError
-        In the forward pass, if f(x) has another shape than the shortcut.
+    ShapeError, DtypeError
+        In the forward pass, if f(x) has another shape or dtype than the shortcut.
 
     References
     ----------
@@ -74,32 +78,56 @@ class Residual(Brick[tuple[Any, Any]]):
 
     def forward(self, x: Array) -> tuple[Array, tuple[Any, Any]]:
         """Return y = f(x) + x, and the caches of the branches for `backward`."""
-        y, cache = self.brick.forward(x)
-        shortcut, shortcut_cache = (x, None) if self.projection is None else self.projection.forward(x)
+        with inside(self, 0, self.brick):
+            y, cache = self.brick.forward(x)
+        if self.projection is None:
+            return self._sum(y, x), (cache, None)
+        with inside(self, 1, self.projection):
+            shortcut, shortcut_cache = self.projection.forward(x)
         return self._sum(y, shortcut), (cache, shortcut_cache)
 
     @quiet
     def backward(self, dy: Array, caches: tuple[Any, Any]) -> Array:
         """Add the gradients of all parameters and return dL/dx = dy ∂f/∂x + dy."""
-        dx: Array = self.brick.backward(dy, caches[0])
-        return dx + (dy if self.projection is None else self.projection.backward(dy, caches[1]))
+        with inside(self, 0, self.brick):
+            dx: Array = self.brick.backward(dy, caches[0])
+        if self.projection is None:
+            return dx + dy
+        with inside(self, 1, self.projection):
+            dx_projected: Array = self.projection.backward(dy, caches[1])
+        return dx + dx_projected
 
     def backward_parameters(self, dy: Array, caches: tuple[Any, Any]) -> None:
         """Add the gradients of all parameters; dL/dx is not computed."""
-        for brick, cache in zip(self.bricks, caches, strict=False):
-            brick.backward_parameters(dy, cache)
+        for place, brick in enumerate(self.bricks):
+            with inside(self, place, brick):
+                brick.backward_parameters(dy, caches[place])
 
     def __call__(self, x: Array) -> Array:
         """Return y alone, as inference needs it; no cache is kept."""
-        return self._sum(self.brick(x), x if self.projection is None else self.projection(x))
+        with inside(self, 0, self.brick):
+            y = self.brick(x)
+        if self.projection is None:
+            return self._sum(y, x)
+        with inside(self, 1, self.projection):
+            shortcut = self.projection(x)
+        return self._sum(y, shortcut)
 
     @quiet
     def _sum(self, y: Array, shortcut: Array) -> Array:
-        if y.shape != shortcut.shape:
+        """Return f(x) plus the shortcut, which have to be alike."""
+        check_array(self, "x" if self.projection is None else "p(x)", shortcut)
+        if isinstance(y, np.ndarray) and y.shape != shortcut.shape:
             needed = f"{brief(self, 60)} needs f(x) of the shape of the shortcut, {shortcut.shape}"
             hint = ": give a projection" if self.projection is None else ""
             raise ShapeError(f"{needed}, but {brief(self.brick, 60)} gives {y.shape}{hint}")
+        check_array(self, "f(x)", y, shortcut.shape, shortcut.dtype)
         return y + shortcut
+
+    def sketch(self, draw: Draw, x: Any) -> Any:
+        """Draw both branches and their sum, for `mermaid`."""
+        y = draw(self.brick, x)
+        return draw("+", y, x if self.projection is None else draw(self.projection, x, name="projection"))
 
     def __repr__(self) -> str:
         return f"Residual({', '.join(map(repr, self.bricks))})"

@@ -6,7 +6,10 @@ from typing import Any, overload
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
+from legonet.graphs.gradients import learns
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
+from legonet.graphs.places import note_place
 
 
 class Sequential(Brick[list[Any]]):
@@ -66,7 +69,7 @@ class Sequential(Brick[list[Any]]):
                 needed = "Sequential needs bricks, as in Sequential(Linear(2, 3), Sigmoid())"
                 raise OptionError(f"{needed}, but number {place} is {brief(brick)}")
         self.bricks = bricks
-        self._first_learner = self._find_learner(len(bricks))
+        self._lowest_learner = self._find_learner(len(bricks))
 
     def forward(self, x: Array) -> tuple[Array, list[Any]]:
         """Return y, and the caches of the bricks for `backward`."""
@@ -76,17 +79,20 @@ class Sequential(Brick[list[Any]]):
                 x, cache = brick.forward(x)
                 caches.append(cache)
         except Exception as error:
-            self._note_place(error, len(caches))
+            note_place(error, self, len(caches), self.bricks[len(caches)])
             raise
         return x, caches
 
     def backward(self, dy: Array, caches: list[Any]) -> Array:
         """Add the gradients of all parameters and return dL/dx."""
-        return self._backward(dy, caches, first=-1)
+        return self._backward(dy, caches, lowest=-1)
 
     def backward_parameters(self, dy: Array, caches: list[Any]) -> None:
         """Add the gradients of all parameters; nothing below the first parameter is computed."""
-        self._backward(dy, caches, first=self._first_learner and self._find_learner(self._first_learner))
+        lowest = self._lowest_learner
+        if lowest > 0:  # a brick below it may have got its parameters in its first forward
+            lowest = self._find_learner(lowest)
+        self._backward(dy, caches, lowest)
 
     def __call__(self, x: Array) -> Array:
         """Return y alone, as inference needs it; no cache is kept."""
@@ -96,31 +102,34 @@ class Sequential(Brick[list[Any]]):
                 place += 1
                 x = brick(x)
         except Exception as error:
-            self._note_place(error, place)
+            note_place(error, self, place, self.bricks[place])
             raise
         return x
 
-    def _backward(self, dy: Array, caches: list[Any], first: int) -> Array:
-        """Go down to brick number `first`, which is to add the gradients of its parameters only."""
+    def _backward(self, dy: Array, caches: list[Any], lowest: int) -> Array:
+        """Go down to brick number `lowest`, which is to add the gradients of its parameters only."""
         place = len(self.bricks)
         try:
-            while place - 1 > first:
+            while place - 1 > lowest:
                 place -= 1
                 dy = self.bricks[place].backward(dy, caches[place])
-            if 0 <= first < place:
-                place = first
-                self.bricks[first].backward_parameters(dy, caches[first])
+            if 0 <= lowest < place:
+                place = lowest
+                self.bricks[lowest].backward_parameters(dy, caches[lowest])
         except Exception as error:
-            self._note_place(error, place)
+            note_place(error, self, place, self.bricks[place])
             raise
         return dy
 
     def _find_learner(self, stop: int) -> int:
-        """Return the place of the first brick before `stop` that has parameters, else `stop`."""
-        return next((place for place in range(stop) if self.bricks[place].parameters()), stop)
+        """Return the place of the lowest brick before `stop` that has parameters, else `stop`."""
+        return next((place for place in range(stop) if learns(self.bricks[place])), stop)
 
-    def _note_place(self, error: Exception, place: int) -> None:
-        error.add_note(f"  in Sequential[{place}]: {brief(self.bricks[place], 80)}")
+    def sketch(self, draw: Draw, x: Any) -> Any:
+        """Draw the bricks one after the other, for `mermaid`."""
+        for brick in self.bricks:
+            x = draw(brick, x)
+        return x
 
     def __len__(self) -> int:
         return len(self.bricks)

@@ -6,15 +6,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, brief, quiet
+from legonet.arrays import Array, Mask, quiet
 from legonet.brick import Brick
 from legonet.bricks.dropout import Dropout
 from legonet.bricks.gelu import GELU
 from legonet.bricks.layer_norm import LayerNorm
 from legonet.bricks.linear import Linear
 from legonet.bricks.multi_head_attention import MultiHeadAttention
-from legonet.checks import check_dtype, check_rng, check_size
+from legonet.checks import check_dtype, check_flag, check_rng, check_size
+from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline
+from legonet.graphs.places import note_place
 from legonet.graphs.sequential import Sequential
 
 Run: TypeAlias = Callable[..., Any]
@@ -89,17 +91,17 @@ class TransformerBlock(Brick[list[Any]]):
     >>> block = TransformerBlock(4, 2, 8, causal=True, dropout=0.1, rng=0)
     >>> block(np.ones((2, 3, 4))).shape
     (2, 3, 4)
-    >>> print(block)  # doctest: +ELLIPSIS
+    >>> print(block)
     TransformerBlock: 172 parameters
-      [0] LayerNorm(4, eps=1e-05)                 8  gain (4,), bias (4,)
-      [1] MultiHeadAttention(4, 2, causal=True)  80  qkv.weight (4, 12), qkv.bias (12,), output.weight (4, 4), ...
-      [2] Dropout(0.1)                            0
-      [3] LayerNorm(4, eps=1e-05)                 8  gain (4,), bias (4,)
-      [4] Sequential                             76
-          [0] Linear(4, 8)                       40  weight (4, 8), bias (8,)
-          [1] GELU()                              0
-          [2] Linear(8, 4)                       36  weight (8, 4), bias (4,)
-      [5] Dropout(0.1)                            0
+      [attention_norm] LayerNorm(4, eps=1e-05)            8  gain (4,), bias (4,)
+      [attention] MultiHeadAttention(4, 2, causal=True)  80  qkv.weight (4, 12) and 3 more
+      [attention_dropout] Dropout(0.1)                    0
+      [network_norm] LayerNorm(4, eps=1e-05)              8  gain (4,), bias (4,)
+      [network] Sequential                               76
+          [0] Linear(4, 8)                               40  weight (4, 8), bias (8,)
+          [1] GELU()                                      0
+          [2] Linear(8, 4)                               36  weight (8, 4), bias (4,)
+      [network_dropout] Dropout(0.1)                      0
     """
 
     def __init__(
@@ -113,8 +115,9 @@ class TransformerBlock(Brick[list[Any]]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        who, features = "TransformerBlock", check_size("TransformerBlock", "features", features)
-        hidden, rng, dtype = check_size(who, "hidden", hidden), check_rng(who, rng), check_dtype(who, dtype)
+        who = "TransformerBlock"
+        features, hidden = check_size(who, "features", features), check_size(who, "hidden", hidden)
+        causal, rng, dtype = check_flag(who, "causal", causal), check_rng(who, rng), check_dtype(who, dtype)
         self.attention_norm = LayerNorm(features, dtype=dtype)
         self.attention = MultiHeadAttention(features, heads, causal=causal, rng=rng, dtype=dtype)
         self.attention_dropout = Dropout(dropout, rng=rng)
@@ -124,13 +127,12 @@ class TransformerBlock(Brick[list[Any]]):
         self.network_dropout = Dropout(dropout, rng=rng)
 
     @property
-    def bricks(self) -> tuple[Brick[Any], ...]:
-        """The six bricks, in the order of the forward pass."""
-        first = self.attention_norm, self.attention, self.attention_dropout
-        return *first, self.network_norm, self.network, self.network_dropout
+    def bricks(self) -> dict[str, Brick[Any]]:
+        """The six bricks by their names, in the order of the forward pass."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Brick)}
 
     @quiet
-    def forward(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> tuple[Array, list[Any]]:
+    def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, list[Any]]:
         """Return y = h + Dropout(f(LayerNorm(h))) with h = x + Dropout(Attention(LayerNorm(x))), and the caches."""
         caches: list[Any] = []
 
@@ -151,22 +153,27 @@ class TransformerBlock(Brick[list[Any]]):
         return dx
 
     @quiet
-    def __call__(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> Array:
+    def __call__(self, x: Array, mask: Mask | None = None) -> Array:
         """Return y alone, as inference needs it: nothing is left out, and no cache is kept."""
         return self._formula(_noting(self, lambda brick, *inputs: brick(*inputs)), x, mask)
 
-    def _formula(self, run: Run, x: Array, mask: npt.NDArray[np.bool_] | None) -> Array:
+    def _formula(self, run: Run, x: Array, mask: Mask | None) -> Array:
         """Return y; `run` gives what a brick makes of its inputs."""
         h = x + run(self.attention_dropout, run(self.attention, run(self.attention_norm, x), mask))
         y: Array = h + run(self.network_dropout, run(self.network, run(self.network_norm, h)))
         return y
 
+    def sketch(self, draw: Draw, x: Any, mask: Any = None) -> Any:
+        """Draw both halves with their shortcuts, for `mermaid`."""
+        h = draw("+", x, draw(self.attention_dropout, draw(self.attention, draw(self.attention_norm, x), mask)))
+        return draw("+", h, draw(self.network_dropout, draw(self.network, draw(self.network_norm, h))))
+
     def __repr__(self) -> str:
-        attention, hidden = self.attention, self.network[0].weight.value.shape[1]
-        features, dtype = attention.output.weight.value.shape[1], attention.output.weight.value.dtype
+        attention, weight = self.attention, self.attention.output.weight.value
+        hidden = self.network[0].weight.value.shape[1]
         options = f"{', causal=True' if attention.causal else ''}, dropout={self.attention_dropout.rate:g}"
-        options += "" if dtype == np.float64 else f", dtype={dtype}"
-        return f"TransformerBlock({features}, {attention.heads}, {hidden}{options})"
+        options += "" if weight.dtype == np.float64 else f", dtype={weight.dtype}"
+        return f"TransformerBlock({len(weight)}, {attention.heads}, {hidden}{options})"
 
     def __str__(self) -> str:
         return outline(self)
@@ -179,7 +186,7 @@ def _noting(block: TransformerBlock, run: Run) -> Run:
         try:
             return run(brick, *inputs)
         except Exception as error:
-            error.add_note(f"  in TransformerBlock[{block.bricks.index(brick)}]: {brief(brick, 80)}")
+            note_place(error, block, next(name for name, one in block.bricks.items() if one is brick), brick)
             raise
 
     return noting

@@ -1,6 +1,7 @@
 """The wiring of a graph: which node is fed from which, checked, and in the order in which they run."""
 
 import difflib
+import heapq
 import inspect
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +27,6 @@ class Node(NamedTuple):
     """What its outputs are called: its own name, if there is one."""
     done: tuple[str, ...] = ()
     """What no later node needs."""
-    plain: bool = True
-    """Whether it has one input and one output."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,33 @@ def learning(wiring: Wiring, bricks: Mapping[str, Brick[Any]]) -> set[str]:
     return found
 
 
+def by_names(targets: tuple[str, ...], y: Any) -> dict[str, Any]:
+    """Return the outputs of a node by their names.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        The names.
+    y : object
+        What its brick gives: one output, or a tuple of several.
+
+    Returns
+    -------
+    dict
+        The outputs.
+
+    Raises
+    ------
+    OptionError
+        If there are more or fewer.
+    """
+    outputs = y if isinstance(y, tuple) else (y,)
+    if len(outputs) != len(targets):
+        needed = f"Graph needs a name for each output of a node, {len(outputs)} here"
+        raise OptionError(f"{needed}, but the names are {brief(', '.join(targets))}")
+    return dict(zip(targets, outputs, strict=True))
+
+
 def _node(key: Any, given: Any) -> tuple[Node, Brick[Any]]:
     targets = key if isinstance(key, tuple) else (key,)
     for name in targets:
@@ -111,7 +137,7 @@ def _node(key: Any, given: Any) -> tuple[Node, Brick[Any]]:
     brick, *sources = given
     if not isinstance(brick, Brick):
         raise OptionError(f"Graph needs a brick at node {brief(named[0])}, but got {_show(brick)}")
-    return Node(named[0], tuple(sources), targets, plain=len(sources) == len(targets) == 1), brick
+    return Node(named[0], tuple(sources), targets), brick
 
 
 def _check_name(name: object, told: str, unused: bool = False) -> None:
@@ -123,15 +149,22 @@ def _check_names(inputs: Sequence[str], nodes: list[Node], outputs: Sequence[str
     for name in inputs:
         _check_name(name, f"an input has the name {_show(name)}")
     values = [*inputs, *(name for node in nodes for name in node.targets if name != UNUSED)]
-    for names, what in ((values, "inputs and nodes"), (outputs, "outputs")):
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                raise OptionError(f"Graph needs {what} of different names, but two have the name {_show(name)}")
+    _check_different(values, "inputs and nodes")
+    known = set(values)
     for name in outputs:
+        if not isinstance(name, str) or name not in known:
+            raise OptionError(f"Graph needs outputs that are nodes, but {_show(name)} is none{_nearest(name, values)}")
         if name in inputs:
             raise OptionError(f"Graph needs outputs that are nodes, but {name} is an input")
-        if name not in values:
-            raise OptionError(f"Graph needs outputs that are nodes, but {_show(name)} is none{_nearest(name, values)}")
+    _check_different(outputs, "outputs")
+
+
+def _check_different(names: Sequence[str], what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise OptionError(f"Graph needs {what} of different names, but two have the name {_show(name)}")
+        seen.add(name)
 
 
 def _check_sources(inputs: Sequence[str], nodes: list[Node]) -> None:
@@ -157,16 +190,24 @@ def _check_uses(inputs: Sequence[str], nodes: list[Node], outputs: Sequence[str]
 
 def _ordered(nodes: list[Node]) -> Iterator[Node]:
     """Yield the nodes as they are written, but each after those that it is fed from."""
-    waiting = {name: node for node in nodes for name in node.targets if name != UNUSED}
-    rest = list(nodes)
-    while rest:
-        node = next((node for node in rest if not any(source in waiting for source in node.sources)), None)
-        if node is None:
-            raise OptionError(f"Graph needs nodes without a cycle, but there is {brief(_cycle(rest[0], waiting), 200)}")
-        rest.remove(node)
-        for name in node.targets:
-            waiting.pop(name, None)
-        yield node
+    node_of = {name: number for number, node in enumerate(nodes) for name in node.targets if name != UNUSED}
+    feeding = [{node_of[source] for source in node.sources if source in node_of} for node in nodes]
+    fed: list[list[int]] = [[] for _ in nodes]
+    for number, others in enumerate(feeding):
+        for other in others:
+            fed[other].append(number)
+    ready = [number for number, others in enumerate(feeding) if not others]
+    while ready:
+        first = heapq.heappop(ready)
+        yield nodes[first]
+        for number in fed[first]:
+            feeding[number].remove(first)
+            if not feeding[number]:
+                heapq.heappush(ready, number)
+    rest = [node for node, others in zip(nodes, feeding, strict=True) if others]
+    if rest:
+        cycle = _cycle(rest[0], {name: node for node in rest for name in node.targets if name != UNUSED})
+        raise OptionError(f"Graph needs nodes without a cycle, but there is {brief(cycle, 200)}")
 
 
 def _cycle(node: Node, waiting: dict[str, Node]) -> str:

@@ -232,8 +232,34 @@ def explain(
     with np.errstate(all="ignore"), undisturbed():
         if redraw is not None:
             point, fault = smaller(point, fault, redraw)
+        inner = wrong_part(point)
+        if inner is not None:
+            name, part, wrong = inner
+            part, wrong = simplest(part, wrong)
+            error = failure(part, wrong, diagnose(part, wrong), where=f"{name} of {brief(point.brick, 80)}")
+            if wrong.label.endswith(".grad"):
+                error.gradient = f"{name}.{wrong.label}"
+            return error
         point, fault = simplest(point, fault)
         return failure(point, fault, diagnose(point, fault, redraw), constructor and constructor(point))
+
+
+def wrong_part(point: Point) -> tuple[str, Point, Fault] | None:
+    """Return the innermost brick that is wrong by itself, fed as it is inside of a failing one."""
+    try:
+        parts = point.probe().parts()
+    except Exception:  # a forward may refuse the zeros of the parameters, or call its parts in a way of its own
+        return None
+    for name, brick, inputs in parts:
+        part = Point(brick, inputs, call_differs=type(brick).__call__ is not Brick.__call__, seed=point.seed)
+        try:
+            examine(part, Tally())
+        except Refused:
+            continue
+        except Fault as fault:
+            inner = wrong_part(part)
+            return (f"{name}.{inner[0]}", *inner[1:]) if inner else (name, part, fault)
+    return None
 
 
 def smaller(point: Point, fault: Fault, redraw: Redraw) -> tuple[Point, Fault]:

@@ -192,7 +192,7 @@ class Judge:
         0 at 0, with right derivatives of both.
         """
         kinks = False
-        for brick, inputs in self.probe.parts():
+        for _, brick, inputs in self.probe.parts():
             inner = Probe(brick, inputs)
             y = inner.forward()[0]
             dy = np.asarray(self.rng.choice([-1.0, 1.0], len(flat(y))) * self.rng.uniform(0.4, 1.6, len(flat(y))))

@@ -8,16 +8,19 @@ import numpy as np
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
+from legonet.graphs.gradients import by_inputs, floats_among
+from legonet.graphs.wiring import Wiring
 
 from .check import check_brick
 from .inputs import Input
+from .probe import check_inputs, input_names
 from .report import Report
 
 
 def check_network(
     net: Brick[Any],
     loss: Brick[Any],
-    x: Array | Input,
+    x: Array | Input | tuple[Array | Input, ...],
     target: Array | Input,
     *,
     regularizers: Sequence[Brick[Any]] = (),
@@ -32,8 +35,9 @@ def check_network(
         The network.
     loss : Brick
         Takes what the network gives, and the target.
-    x : numpy.ndarray, or str, Floats or Integers
-        A few rows of inputs as the network takes them, or their shape, as in `check_brick`.
+    x : numpy.ndarray, or str, Floats or Integers, or a tuple of these
+        A few rows of inputs as the network takes them, or their shape, as in `check_brick`; a tuple for a network that
+        takes several, such as a `Graph`.
     target : numpy.ndarray, or str, Floats or Integers
         What the loss takes as the target.
     regularizers : sequence of Brick, optional
@@ -85,10 +89,13 @@ def check_network(
     for what, brick in [("net", net), ("loss", loss), *[("regularizers", one) for one in regularizers]]:
         if not isinstance(brick, Brick):
             raise OptionError(f"check_network needs a Brick as {what}, but got {brief(repr(brick), 80)}")
-    data = check_brick(Objective(net, loss, ()), x, target, rng=rng, sizes=sizes)
+    xs = x if isinstance(x, tuple) else (x,)
+    check_inputs(net, len(xs))
+    data = check_brick(Objective(net, loss, (), len(xs)), *xs, target, rng=rng, sizes=sizes)
     terms = {"data term": data} | {brief(penalty, 80): check_brick(penalty, rng=rng) for penalty in regularizers}
     if regularizers:
-        terms["all together"] = check_brick(Objective(net, loss, regularizers), x, target, rng=rng, sizes=sizes)
+        together = Objective(net, loss, regularizers, len(xs))
+        terms["all together"] = check_brick(together, *xs, target, rng=rng, sizes=sizes)
     lines = [f"{name}: {one.right} of {one.right + one.unresolved}" for name, one in terms.items()]
     return Report(
         "data term and penalties" if regularizers else "data term",
@@ -101,24 +108,29 @@ def check_network(
 
 
 class Objective(Brick[Any]):
-    """L = loss(net(x), target) + Σ penalties, as one brick."""
+    """L = loss(net(*x), target) + Σ penalties, as one brick of `count` + 1 inputs."""
 
-    def __init__(self, net: Brick[Any], loss: Brick[Any], regularizers: Sequence[Brick[Any]]) -> None:
+    def __init__(self, net: Brick[Any], loss: Brick[Any], regularizers: Sequence[Brick[Any]], count: int) -> None:
         self.net, self.loss, self.regularizers = net, loss, list(regularizers)
+        names = input_names(net, count)
+        self.wiring = Wiring((*names, "target" if "target" not in names else "target of the loss"), (), ())
 
-    def forward(self, x: Array, target: Array) -> tuple[float, Any]:
+    def forward(self, *inputs: Any) -> tuple[float, Any]:
         """Return L, and the caches."""
-        y, net_cache = self.net.forward(x)
+        *x, target = inputs
+        y, net_cache = self.net.forward(*x)
         value, loss_cache = self.loss.forward(y, target)
         penalties = [penalty.forward() for penalty in self.regularizers]
-        return value + sum(number for number, _ in penalties), (net_cache, loss_cache, [c for _, c in penalties])
+        caches = [cache for _, cache in penalties]
+        return value + sum(number for number, _ in penalties), (net_cache, loss_cache, caches, floats_among(x))
 
     def backward(self, dloss: float, cache: Any) -> Any:
-        """Add the gradients of all terms and return that by x."""
-        net_cache, loss_cache, caches = cache
+        """Add the gradients of all terms and return those by x, and None for the target."""
+        net_cache, loss_cache, caches, floats = cache
         for penalty, own in zip(self.regularizers, caches, strict=True):
             penalty.backward(dloss, own)
-        return self.net.backward(self.loss.backward(dloss, loss_cache), net_cache)
+        dx = self.net.backward(self.loss.backward(dloss, loss_cache), net_cache)
+        return *by_inputs(self.net, dx, len(self.wiring.inputs) - 1, floats), None
 
     def __repr__(self) -> str:
         term = "data term and penalties" if self.regularizers else "data term"

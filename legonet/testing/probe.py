@@ -13,6 +13,7 @@ from numpy.random import get_state, set_state
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
+from legonet.graphs.wiring import Wiring
 from legonet.parameter import Parameter
 
 
@@ -83,7 +84,10 @@ class Variable:
 
 
 def input_names(brick: Brick[Any], count: int) -> list[str]:
-    """Return what `forward` calls its inputs."""
+    """Return what `forward` calls its inputs; a graph has names for them."""
+    wiring = getattr(brick, "wiring", None)
+    if isinstance(wiring, Wiring) and len(wiring.inputs) == count:
+        return list(wiring.inputs)
     try:
         parameters = list(inspect.signature(brick.forward).parameters.values())
     except (TypeError, ValueError):
@@ -145,19 +149,19 @@ def generators_in(value: object, seen: set[int] | None = None) -> Iterator[np.ra
             yield from generators_in(item, seen)
 
 
-def bricks_in(brick: Brick[Any]) -> list[Brick[Any]]:
-    """Return the bricks among the attributes of a brick, each once; not those inside of these."""
-    found: dict[int, Brick[Any]] = {}
+def bricks_in(brick: Brick[Any]) -> dict[str, Brick[Any]]:
+    """Return the bricks among the attributes of a brick by their dotted names, each once; not those inside of these."""
+    found: dict[int, tuple[str, Brick[Any]]] = {}
 
-    def walk(value: object) -> None:
+    def walk(value: object, name: str) -> None:
         if isinstance(value, Brick):
-            found[id(value)] = value
+            found.setdefault(id(value), (name, value))
         elif isinstance(value, dict | list | tuple):
-            for item in value.values() if isinstance(value, dict) else value:
-                walk(item)
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                walk(item, f"{name}.{key}" if name else str(key))
 
-    walk(vars(brick))
-    return list(found.values())
+    walk(vars(brick), "")
+    return dict(found.values())
 
 
 class Probe:
@@ -255,23 +259,23 @@ class Probe:
         """Return what backward returned as one gradient, or None, for each input."""
         return by_inputs(result, self.inputs, self.names, self.constants)
 
-    def parts(self) -> list[tuple[Brick[Any], list[Array]]]:
-        """Return the bricks inside this one, with what a forward pass feeds each of them with."""
+    def parts(self) -> list[tuple[str, Brick[Any], list[Array]]]:
+        """Return the bricks inside this one by name, with what a forward pass feeds each of them with."""
         fresh = self.again()
-        fed: list[tuple[Brick[Any], list[Array]]] = []
+        fed: list[tuple[str, Brick[Any], list[Array]]] = []
 
-        def listen(part: Brick[Any]) -> None:
+        def listen(name: str, part: Brick[Any]) -> None:
             forward = part.forward
             unheard = copy.deepcopy(part)
 
             def heard(*inputs: Any) -> Any:
-                fed.append((unheard, [np.array(x) for x in inputs]))
+                fed.append((name, unheard, [np.array(x) for x in inputs]))
                 return forward(*inputs)
 
             vars(part)["forward"] = heard
 
-        for part in bricks_in(fresh.brick):
-            listen(part)
+        for name, part in bricks_in(fresh.brick).items():
+            listen(name, part)
         fresh.forward()
         return fed
 

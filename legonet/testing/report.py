@@ -3,7 +3,9 @@
 import ast
 import inspect
 import re
+import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +112,15 @@ def success(point: Point, tally: Tally, refused: int = 0) -> Report:
     return Report(brief(point.brick, 80), tally.right, tally.unresolved, tally.points, refused, tuple(notes))
 
 
-def failure(point: Point, fault: Fault, diagnosis: "Diagnosis", constructor: str | None = None) -> GradientError:
-    """Return the error that tells what is wrong with a brick."""
+def failure(
+    point: Point, fault: Fault, diagnosis: "Diagnosis", constructor: str | None = None, where: str = ""
+) -> GradientError:
+    """Return the error that tells what is wrong with a brick; `where` is its place in the one that was checked."""
     name = brief(point.brick, 80)
     short = f"{name}: {fault.message}"
     guesses = diagnosis.guesses
     sentence = _ascii(guesses[0].sentence) if guesses else ""
-    rows: list[tuple[str, str]] = []
+    rows: list[tuple[str, str]] = [("where", where)] if where else []
     found = fault.comparison
     if found is not None:
         entry = f"{found.label}[{', '.join(map(str, found.entry))}]" if found.entry else found.label
@@ -156,6 +160,7 @@ def failure(point: Point, fault: Fault, diagnosis: "Diagnosis", constructor: str
     error.cause = guesses[0].cause if guesses else fault.cause
     error.diagnosis = sentence
     error.short = f"{short} ({sentence})" if sentence and sentence not in short else short
+    error.short += f", in {where}" if where else ""
     return error
 
 
@@ -206,22 +211,21 @@ def as_code(point: Point, constructor: str | None = None) -> list[str]:
 
 def _imports(brick: Brick[Any]) -> list[str]:
     """Return the imports of a brick and of the bricks inside it, as far as they have a module."""
-    kinds: dict[str, None] = {}
+    top, found = sys.modules["legonet"], []
+    for kind in dict.fromkeys(map(type, _bricks(brick))):
+        module, name = kind.__module__, kind.__name__
+        if module not in ("__main__", "builtins") and not name.startswith("_"):
+            found.append(f"from {'legonet' if getattr(top, name, None) is kind else module} import {name}")
+    return found
 
-    def walk(value: object) -> None:
-        if isinstance(value, Brick):
-            module, name = type(value).__module__, type(value).__name__
-            if module not in ("__main__", "builtins") and not name.startswith("_"):
-                kinds[f"from {module} import {name}"] = None
-            value = list(vars(value).values())
-        if isinstance(value, dict):
-            value = list(value.values())
-        if isinstance(value, list | tuple):
-            for item in value:
-                walk(item)
 
-    walk(brick)
-    return list(kinds)
+def _bricks(value: object) -> Iterator[Brick[Any]]:
+    """Yield a brick, and the bricks inside it at any depth."""
+    if isinstance(value, Brick):
+        yield value
+        value = list(vars(value).values())
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from _bricks(item)
 
 
 def _place(brick: Brick[Any], name: str, parameter: Parameter) -> str:
@@ -248,10 +252,21 @@ def _call(brick: Brick[Any]) -> str:
         return as_built
     if kind.__name__.startswith("_") or not text.startswith(f"{kind.__name__}("):
         return as_built  # an adapter
+    if any(_needs_arguments(inner) for inner in _bricks(brick) if inner is not brick):
+        return as_built  # a brick inside it prints without what it was built with
     if not parameters or text != f"{kind.__name__}()":
         return text
+    return f"{kind.__name__}({'...' if _needs_arguments(brick) else ''})  # as you built it"
+
+
+def _needs_arguments(brick: Brick[Any]) -> bool:
+    """Whether a brick that prints without arguments cannot be built without them."""
+    try:
+        parameters = inspect.signature(type(brick)).parameters.values()
+    except (TypeError, ValueError):
+        return False
     needed = any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
-    return f"{kind.__name__}({'...' if needed else ''})  # as you built it"
+    return needed and brief(brick, 400) == f"{type(brick).__name__}()"
 
 
 def _assignment(name: str, array: Array) -> list[str]:

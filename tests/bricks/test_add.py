@@ -3,7 +3,7 @@ import pytest
 
 from legonet import Add, DtypeError, OptionError, Parallel, Sequential, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, alike_cases, normal
+from strategies import alike_cases, normal
 
 add = Add()
 cases = alike_cases(Add)
@@ -50,18 +50,3 @@ def test_inputs_of_different_shapes_or_dtypes_are_refused_and_never_broadcast():
         add(normal(4, 3), normal(4, 3, dtype=np.float32))
     with pytest.raises(ShapeError, match=r"Add\(\) needs dy of shape \(4, 3\), but dy has shape \(4, 1\)"):
         add.backward(normal(4, 1), add.forward(normal(4, 3))[1])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, other = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    np.testing.assert_array_equal(add(layout(x), layout(other)), x + other)
-
-
-def test_no_rows_stay_none():
-    y, cache = add.forward(normal(0, 3), normal(0, 3))
-    assert [array.shape for array in (y, *add.backward(y, cache))] == [(0, 3)] * 3
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(add) == "Add()"

@@ -3,7 +3,7 @@ import pytest
 
 from legonet import Average, OptionError, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, alike_cases, normal
+from strategies import alike_cases, normal
 
 average = Average()
 cases = alike_cases(Average)
@@ -47,13 +47,3 @@ def test_what_does_not_fit_is_refused():
         average(normal(4, 3), normal(3))
     with pytest.raises(ShapeError, match=r"Average\(\) needs dy of shape \(4, 3\)"):
         average.backward(normal(3), average.forward(normal(4, 3))[1])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, other = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    np.testing.assert_array_equal(average(layout(x), layout(other)), average(x, other))
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(average) == "Average()"

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from legonet import Concatenate, DtypeError, OptionError, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, normal, seeds
+from strategies import normal, seeds
 
 
 @st.composite
@@ -73,12 +73,6 @@ def test_what_does_not_fit_is_refused():
         Concatenate()(normal(4, 3), normal(4, 3, dtype=np.float32))
     with pytest.raises(ShapeError, match=r"needs dy of shape \(4, 5\), but dy has shape \(4, 6\)"):
         Concatenate().backward(normal(4, 6), Concatenate().forward(normal(4, 3), normal(4, 2))[1])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, other = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    np.testing.assert_array_equal(Concatenate()(layout(x), layout(other)), np.hstack([x, other]))
 
 
 def test_it_prints_as_it_is_written():

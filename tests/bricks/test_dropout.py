@@ -6,7 +6,7 @@ from hypothesis import given
 
 from legonet import Dropout, Linear, OptionError, Residual, Sequential
 from legonet.testing import brick_test, check_brick
-from strategies import LAYOUTS, elementwise_cases, normal, seeds
+from strategies import elementwise_cases, normal, seeds
 
 CALL_DIFFERS = True
 
@@ -103,14 +103,6 @@ def test_not_a_number_stays_one():
     y, mask = Dropout(0.5, rng=0).forward(np.full((4, 4), np.nan))
     assert np.isnan(y).all()
     assert np.isnan(Dropout(0.5).backward(np.full((4, 4), np.nan), mask)).all()
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    y, mask = Dropout(0.5, rng=0).forward(layout(x))
-    np.testing.assert_array_equal(y, x * mask)
-    np.testing.assert_array_equal(Dropout(0.5).backward(layout(dy), mask), dy * mask)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, np.inf, "0.5", None, True])

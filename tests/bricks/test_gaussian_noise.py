@@ -6,7 +6,7 @@ from hypothesis import given
 
 from legonet import GaussianNoise, Linear, OptionError, Sequential
 from legonet.testing import brick_test, check_brick
-from strategies import LAYOUTS, elementwise_cases, normal, seeds
+from strategies import elementwise_cases, normal, seeds
 
 CALL_DIFFERS = True
 
@@ -71,14 +71,6 @@ def test_noise_beyond_the_dtype_is_infinite_without_a_warning():
 
 def test_in_a_network_it_is_checked_as_any_brick():
     check_brick(Sequential(GaussianNoise(0.5, rng=0), Linear(3, 4, rng=0)), normal(5, 3), call_differs=True)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    y, cache = GaussianNoise(0.5, rng=0).forward(layout(x))
-    np.testing.assert_array_equal(y, GaussianNoise(0.5, rng=0).forward(x)[0])
-    np.testing.assert_array_equal(GaussianNoise(0.5).backward(layout(dy), cache), dy)
 
 
 @pytest.mark.parametrize("std", [-0.1, np.nan, np.inf, "0.5", None, True])

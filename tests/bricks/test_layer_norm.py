@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from legonet import DtypeError, LayerNorm, OptionError, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, normal, seeds
+from strategies import normal, seeds
 
 DTYPES = [np.float16, np.float32, np.float64, np.longdouble]
 _VECTOR = "a vector is its own transpose"
@@ -156,22 +156,6 @@ def test_what_is_not_finite_spoils_its_row_and_no_other(bad):
     for array in (y, dx):
         assert np.isnan(array[1]).all()
         assert np.isfinite(array[[0, 2]]).all()
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (2, 0, 3), (0, 0)])
-def test_nothing_gives_nothing(shape):
-    norm = LayerNorm(shape[-1])
-    y, dx, dg, db = both(norm, np.zeros(shape), np.zeros(shape))
-    assert y.shape == dx.shape == shape
-    assert not dg.any()
-    assert not db.any()
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(5, 2, 4, seed=1), normal(5, 2, 4, seed=2)
-    for found, wanted in zip(both(norm_with(4, 0), layout(x), layout(dy)), both(norm_with(4, 0), x, dy), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-13)
 
 
 def test_bad_arrays_are_refused():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from legonet import Multiply, OptionError, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, alike_cases, assert_close, normal
+from strategies import alike_cases, assert_close, normal
 
 multiply = Multiply()
 cases = alike_cases(Multiply)
@@ -57,13 +57,3 @@ def test_what_does_not_fit_is_refused():
         multiply(normal(4, 3), normal(4, 1))
     with pytest.raises(ShapeError, match=r"Multiply\(\) needs dy of shape \(4, 3\)"):
         multiply.backward(normal(4, 1), multiply.forward(normal(4, 3))[1])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, other = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    np.testing.assert_array_equal(multiply(layout(x), layout(other)), x * other)
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(multiply) == "Multiply()"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from legonet import SGD, LeakyReLU, OptionError, PReLU, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, assert_close, both_passes, gradients, normal, seeds
+from strategies import normal, seeds
 from ulp import EVERY_FLOAT16, points
 
 _SAME_CHECKED = "the line above refuses dy of another shape or dtype than x"
@@ -79,19 +79,6 @@ def test_a_slope_belongs_to_its_channel_of_an_image():
 def test_not_a_number_stays_one_and_infinity_gives_the_ends():
     x = np.array([np.nan, np.inf, -np.inf])
     np.testing.assert_array_equal(PReLU()(x), [np.nan, np.inf, -np.inf])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(5, 4, seed=1), normal(5, 4, seed=2)
-    assert_close(both_passes(PReLU(4), (layout(x),), layout(dy)), both_passes(PReLU(4), (x,), dy), 1e-15)
-
-
-def test_no_rows_leave_the_slopes_alone():
-    prelu = PReLU(3)
-    y, cache = prelu.forward(np.zeros((0, 3)))
-    assert prelu.backward(y, cache).shape == (0, 3)
-    assert gradients(prelu)[0].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_it_learns_the_slope_of_the_absolute_value():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from legonet import GRU, LSTM, RNN, DtypeError, OptionError, ShapeError
 from legonet.initializers import normal as normal_numbers
-from strategies import LAYOUTS, assert_close, both_passes, fingerprint, gradients, like, normal, seeds
+from strategies import assert_close, both_passes, fingerprint, gradients, like, normal, seeds
 
 BLOCKS = {RNN: 1, LSTM: 4, GRU: 3}
 every_kind = pytest.mark.parametrize("kind", BLOCKS, ids=lambda kind: kind.__name__)
@@ -138,17 +138,6 @@ def test_any_size_may_be_0_or_1(kind, shape, hidden):
         y, cache = brick.forward(*inputs)
         assert y.shape == (*shape[:2], hidden)
         assert brick.backward(like(y), cache).shape == shape
-
-
-@every_kind
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(kind, layout):
-    brick, x, dy, mask = kind(2, 3, rng=0), normal(4, 5, 2), normal(4, 5, 3, seed=1), normal(4, 5, seed=2) > 0
-    wanted = both_passes(brick, (x, mask), dy)
-    x, dy, mask = layout(x), layout(dy), layout(mask)
-    before = fingerprint(x, dy, mask)
-    assert_close(both_passes(brick, (x, mask), dy), wanted)
-    assert fingerprint(x, dy, mask) == before
 
 
 @every_kind

@@ -27,7 +27,3 @@ def test_the_numbers_worked_by_hand():
     y, cache = relu.forward(np.array([[1.5, -2.0], [0.0, 3.0]]))
     assert y.tolist() == [[1.5, 0.0], [0.0, 3.0]]
     assert relu.backward(np.array([[2.0, 3.0], [4.0, -5.0]]), cache).tolist() == [[2.0, 0.0], [0.0, -5.0]]
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(ReLU()) == "ReLU()"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from legonet import Flatten, OptionError, Reshape, ShapeError
 from legonet.testing import brick_test
-from strategies import LAYOUTS, normal, seeds
+from strategies import normal, seeds
 
 
 @st.composite
@@ -59,14 +59,6 @@ def test_the_batch_stays_and_the_free_size_takes_what_is_left(shape, given, want
 def test_flatten_is_undone():
     x = normal(4, 2, 3, 5)
     assert np.array_equal(Reshape(2, 3, 5)(Flatten()(x)), x)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_the_layout_in_memory_changes_nothing(layout):
-    x, dy = normal(3, 2, 4), normal(3, 4, 2, seed=1)
-    y, cache = Reshape(4, 2).forward(layout(x))
-    np.testing.assert_array_equal(y, x.reshape(3, 4, 2))
-    np.testing.assert_array_equal(Reshape(4, 2).backward(layout(dy), cache), dy.reshape(3, 2, 4))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,3 @@ def test_an_upstream_gradient_of_another_shape_or_dtype_is_refused():
         positions.backward(np.zeros((2, 3, 1)), cache)
     with pytest.raises(DtypeError, match=r"SinusoidalPositions\(\) needs dy of dtype float64, but dy has dtype"):
         positions.backward(np.zeros((2, 3, 4), np.float32), cache)
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(positions) == "SinusoidalPositions()"

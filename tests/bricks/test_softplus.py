@@ -33,7 +33,3 @@ def test_the_numbers_worked_by_hand():
 def test_there_is_no_threshold_from_which_on_it_is_the_identity():
     x = 20.007
     np.testing.assert_allclose(softplus(np.array([x]))[0] - x, 2.0469e-9, rtol=1e-4)
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(Softplus()) == "Softplus()"

@@ -28,7 +28,3 @@ def test_it_is_odd_down_to_the_sign_of_zero():
     x = np.array([0.0, 5e-324, 1e-20, 0.3, 2.0, 1e308])
     np.testing.assert_array_equal(tanh(-x), -tanh(x))
     assert np.signbit(tanh(-x)).all()
-
-
-def test_it_prints_as_it_is_written():
-    assert repr(Tanh()) == "Tanh()"

@@ -1,18 +1,58 @@
-"""What all examples do alike: bad options, no pictures, no matplotlib, an interruption."""
+"""What all examples do alike: the loop, bad options, no pictures, no matplotlib, an interruption."""
 
+import math
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from scripts import example, run
 
+common = example("_common")
 xor = example("xor")
 exploding_gradient = example("exploding_gradient")
 char_transformer = example("char_transformer")
 parity = example("parity")
 digits = example("digits")
 two_spirals = example("two_spirals")
+
+
+class Moment(NamedTuple):
+    step: int
+    loss: float = 0.5
+
+
+@pytest.mark.parametrize(
+    ("steps", "moments", "measured"),
+    [(10, 5, [0, 2, 4, 6, 8, 10]), (11, 5, [0, 2, 4, 6, 8, 10, 11]), (3, 5, [0, 1, 2, 3]), (5, 1, [0, 5])],
+)
+def test_a_run_is_measured_at_its_start_in_between_and_at_its_end(steps, moments, measured):
+    taken = []
+    found, seconds, interrupted = common.run_steps("run", steps, taken.append, Moment, moments)
+    assert taken == list(range(steps))
+    assert [moment.step for moment in found] == measured
+    assert seconds > 0
+    assert not interrupted
+
+
+def test_a_run_that_is_interrupted_is_measured_once_more():
+    def take_step(step):
+        if step == 7:
+            raise KeyboardInterrupt
+
+    found, _, interrupted = common.run_steps("run", 10, take_step, Moment, 2)
+    assert [moment.step for moment in found] == [0, 5, 7]
+    assert interrupted
+
+
+def test_a_run_ends_where_its_loss_is_no_number():
+    def measure(step):
+        return Moment(step, math.nan if step == 4 else 0.5)
+
+    found, _, interrupted = common.run_steps("run", 10, lambda step: None, measure, 5)
+    assert [moment.step for moment in found] == [0, 2, 4]
+    assert not interrupted
 
 
 @pytest.mark.parametrize(

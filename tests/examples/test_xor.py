@@ -168,16 +168,18 @@ def test_a_plane_of_one_colour_has_no_boundary(output):
     assert not [lines for lines in axes.collections if hasattr(lines, "levels")]
 
 
-def test_a_run_that_leaves_the_numbers_is_reported_and_drawn(tmp_path):
-    done = run("xor.py", "--lr", "1e308", "--hidden", "3", "--steps", "1000", "--animate", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    ((hidden, _, steps, loss, accuracy, _),) = rows_of(done.stdout)
+def test_a_run_that_leaves_the_numbers_is_reported_and_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(xor, "FRAMES", 4)
+    options = ["--lr", "1e308", "--hidden", "3", "--steps", "1000", "--animate", "--output", str(tmp_path)]
+    assert xor.main(options) == 0
+    printed = capsys.readouterr()
+    ((hidden, _, steps, loss, accuracy, _),) = rows_of(printed.out)
     assert (hidden, accuracy) == (3, 0)
     assert math.isnan(loss)
     assert steps < 1000
-    assert "3 hidden: the loss is no longer a number; try a smaller --lr" in done.stderr.splitlines()
-    assert size_of_png(tmp_path / "output" / "xor-3.png") == (1200, 405)
-    assert (tmp_path / "output" / "xor-3.gif").stat().st_size > 1000
+    assert "3 hidden: the loss is no longer a number; try a smaller --lr" in printed.err.splitlines()
+    assert size_of_png(tmp_path / "xor-3.png") == (1200, 405)
+    assert (tmp_path / "xor-3.gif").stat().st_size > 1000
 
 
 def test_ctrl_c_keeps_what_there_is(tmp_path, monkeypatch, capsys):

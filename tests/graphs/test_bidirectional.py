@@ -10,6 +10,7 @@ from legonet import (
     SGD,
     Bidirectional,
     Brick,
+    DtypeError,
     Linear,
     MSELoss,
     OptionError,
@@ -164,13 +165,27 @@ class Shorter(Last):
         return x[:, 1:], x.shape
 
 
+class Wider(Last):
+    def forward(self, x):
+        return x.astype(np.float64), x.shape
+
+
 @pytest.mark.parametrize("call", [Bidirectional.forward, Bidirectional.__call__])
 @pytest.mark.parametrize(("brick", "made"), [(Last(), r"\(4, 2\)"), (Shorter(), r"\(4, 4, 2\)")])
 def test_a_brick_that_does_not_keep_batch_and_time_is_refused(call, brick, made):
-    for net in (Bidirectional(Tanh(), brick), Bidirectional(brick, Tanh())):
-        words = rf"needs \(batch, time, features\) from each brick, but \w+\(\) makes {made} of x of shape \(4, 5, 2\)"
+    for net, part in ((Bidirectional(Tanh(), brick), r"g\(R x\)"), (Bidirectional(brick, Tanh()), r"f\(x\)")):
+        words = rf"Bidirectional.* needs {part} of shape \(4, 5, features\), but {part} has shape {made}$"
         with pytest.raises(ShapeError, match=words):
             call(net, normal(4, 5, 2))
+
+
+@pytest.mark.parametrize("call", [Bidirectional.forward, Bidirectional.__call__])
+def test_a_brick_that_does_not_keep_the_dtype_is_refused(call):
+    for net, part in ((Bidirectional(Tanh(), Wider()), r"g\(R x\)"), (Bidirectional(Wider(), Tanh()), r"f\(x\)")):
+        words = rf"Bidirectional.* needs {part} of dtype float32, but {part} has dtype float64"
+        with pytest.raises(DtypeError, match=words):
+            call(net, normal(4, 5, 2, dtype=np.float32))
+        assert call(net, normal(4, 5, 2)) is not None
 
 
 def test_what_is_no_sequence_no_mask_or_no_upstream_gradient_is_refused_and_nothing_is_added():

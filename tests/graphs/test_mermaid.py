@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet import (
+    RNN,
     Add,
+    Bidirectional,
     Brick,
     Concatenate,
     Graph,
@@ -15,12 +17,15 @@ from legonet import (
     Parallel,
     Residual,
     Sequential,
+    Sigmoid,
     Tanh,
+    TransformerBlock,
+    graphs,
 )
 from legonet.graphs import mermaid
 from legonet.graphs.mermaid import _quoted
 
-BOX = r'n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|\(\("\+"\)\))'
+BOX = r'n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|\(\("[^"]*"\)\))'
 LINE = re.compile(rf'flowchart TD| +({BOX}|subgraph n\d+\["[^"]*"\]|end|n\d+ --> n\d+|n\d+ -\. "same brick" \.- n\d+)')
 
 
@@ -86,6 +91,64 @@ def test_a_projection_is_named():
     assert drawn[-4:] == ["  n0 --> n3", "  n2 --> n4", "  n3 --> n4", "  n4 --> n5"]
 
 
+def test_a_transformer_block_shows_its_two_shortcuts_and_where_the_mask_goes():
+    drawn = lines(TransformerBlock(2, 1, 3))
+    assert drawn[:15] == [
+        "flowchart TD",
+        '  n0(["x"])',
+        '  n1(["mask"])',
+        '  subgraph n2["TransformerBlock"]',
+        '    n3["LayerNorm(2, eps=1e-05)"]',
+        '    n4["MultiHeadAttention(2, 1)"]',
+        '    n5["Dropout(0)"]',
+        '    n6(("+"))',
+        '    n7["LayerNorm(2, eps=1e-05)"]',
+        '    subgraph n8["Sequential"]',
+        '      n9["Linear(2, 3)"]',
+        '      n10["GELU()"]',
+        '      n11["Linear(3, 2)"]',
+        "    end",
+        '    n12["Dropout(0)"]',
+    ]
+    arrows = {tuple(line.split(" --> ")) for line in (line.strip() for line in drawn) if "-->" in line}
+    first = {("n0", "n3"), ("n3", "n4"), ("n1", "n4"), ("n4", "n5"), ("n0", "n6"), ("n5", "n6")}
+    second = {("n6", "n7"), ("n7", "n9"), ("n9", "n10"), ("n10", "n11"), ("n11", "n12"), ("n6", "n13"), ("n12", "n13")}
+    assert arrows == first | second | {("n13", "n14")}
+
+
+def test_a_mask_that_nobody_gives_is_not_drawn():
+    block, both = TransformerBlock(2, 1, 3), Bidirectional(RNN(2, 1), RNN(2, 1))
+    for net in (Sequential(block), Graph(inputs=["x"], nodes={"y": (both, "x")}, outputs=["y"])):
+        assert not any("mask" in line or "None" in line for line in lines(net))
+
+
+def test_a_bidirectional_turns_time_around_before_and_after_its_second_brick():
+    assert lines(Sequential(Bidirectional(RNN(2, 1), RNN(2, 3))))[3:] == [
+        '    subgraph n2["Bidirectional"]',
+        '      n3["RNN(2, 1)"]',
+        '      n4(("R"))',
+        '      n5["RNN(2, 3)"]',
+        '      n6(("R"))',
+        '      n7(("side by side"))',
+        "    end",
+        "  end",
+        '  n8(["output"])',
+        "  n0 --> n3",
+        "  n0 --> n4",
+        "  n4 --> n5",
+        "  n5 --> n6",
+        "  n3 --> n7",
+        "  n6 --> n7",
+        "  n7 --> n8",
+    ]
+
+
+def test_a_graph_in_a_graph_may_leave_out_what_its_containers_can_do_without():
+    nodes = {"h": (TransformerBlock(2, 1, 3), "x", "mask"), "y": (TransformerBlock(2, 1, 3), "h")}
+    drawn = lines(Graph(inputs=["x", "mask"], nodes=nodes, outputs=["y"]))
+    assert sum(line.startswith("  n1 --> ") for line in drawn) == 1
+
+
 @pytest.mark.parametrize(
     ("net", "inputs"),
     [
@@ -136,6 +199,52 @@ def test_a_container_of_ones_own_is_a_box_around_its_bricks(bricks):
         "    end",
     ]
     assert "  n2 --> n5" in lines(Sequential(Own(bricks), Tanh()))
+
+
+class Gated(Own):
+    """A container of one's own that says how its bricks are wired, with two outputs."""
+
+    def sketch(self, draw, x):
+        gate = draw(self.bricks["gate"], x)
+        return draw("times", draw(self.bricks["f"], x, name="f"), gate), gate
+
+
+def test_a_container_of_ones_own_may_say_how_its_bricks_are_wired():
+    gated = Gated({"f": Tanh(), "gate": Sigmoid()})
+    net = Graph(inputs=["x"], nodes={("y", "g"): (gated, "x"), "z": (Linear(2, 2), "g")}, outputs=["y", "z"])
+    assert lines(net)[3:] == [
+        '    subgraph n2["y, g: Gated"]',
+        '      n3["Sigmoid()"]',
+        '      n4["f: Tanh()"]',
+        '      n5(("times"))',
+        "    end",
+        '    n6["z: Linear(2, 2)"]',
+        "  end",
+        '  n7(["y"])',
+        '  n8(["z"])',
+        "  n0 --> n3",
+        "  n0 --> n4",
+        "  n4 --> n5",
+        "  n3 --> n5",
+        "  n3 --> n6",
+        "  n5 --> n7",
+        "  n6 --> n8",
+    ]
+
+
+def test_a_brick_of_several_outputs_is_one_box():
+    class Pair(Tanh):
+        def forward(self, x):
+            return (x, x), None
+
+    drawn = lines(Graph(inputs=["x"], nodes={("a", "b"): (Pair(), "x")}, outputs=["a", "b"]))
+    assert drawn[-2:] == ["  n2 --> n3", "  n2 --> n4"]
+
+
+def test_each_container_that_is_public_says_how_its_bricks_are_wired():
+    kinds = [kind for kind in vars(graphs).values() if isinstance(kind, type)]
+    assert len(kinds) == 6
+    assert [kind for kind in kinds if not hasattr(kind, "sketch")] == []
 
 
 @given(st.text())

@@ -1,4 +1,7 @@
-from legonet import Add, Brick, Concatenate, Graph, Linear, Parallel, Residual, Sequential, Sigmoid
+import numpy as np
+import pytest
+
+from legonet import Add, Brick, Concatenate, Graph, Linear, Parallel, Parameter, Residual, Sequential, Sigmoid
 from legonet.graphs.outline import outline
 from strategies import normal
 
@@ -104,3 +107,59 @@ def test_a_dictionary_of_bricks_shows_its_keys():
         "  [first] Sigmoid()      0",
         "  [second] Linear(1, 1)  2  weight (1, 1), bias (1,)",
     ]
+
+
+def test_one_parameter_is_no_parameters():
+    assert outline(Sequential(Linear(1, 1, bias=False))).splitlines()[0] == "Sequential: 1 parameter"
+
+
+class Many(Brick):
+    """Has parameters of long names."""
+
+    def __init__(self, count, length=1):
+        self.length = length
+        self.p = [Parameter(np.ones(2)) for _ in range(count)]
+
+    def forward(self, x):
+        return x, None
+
+    def backward(self, dy, cache):
+        return dy
+
+    def __repr__(self):
+        return "M" * self.length
+
+
+def test_a_line_has_a_hundred_columns_and_tells_how_many_shapes_are_left_out():
+    *_, few, many = outline(Sequential(Many(8), Many(40))).splitlines()
+    assert few.endswith("  p.0 (2,), p.1 (2,), p.2 (2,), p.3 (2,), p.4 (2,), p.5 (2,), p.6 (2,), p.7 (2,)")
+    assert many.endswith(", p.5 (2,), p.6 (2,) and 33 more")
+    assert len(many) <= 100
+
+
+@pytest.mark.parametrize("length", [1, 10, 30, 45, 59])
+def test_no_line_is_wider_unless_its_first_shape_is(length):
+    table = outline(Sequential(Many(30, length), Many(9, length))).splitlines()
+    assert max(map(len, table)) <= 100
+    assert all("p.0 (2,)" in line for line in table[1:])
+
+
+def test_a_brick_that_prints_at_length_is_cut():
+    _, short, long = outline(Sequential(Many(1), Many(1, 500))).splitlines()
+    assert short.index("p.0") == long.index("p.0") < 80
+
+
+def test_a_first_shape_that_is_too_wide_is_shown_all_the_same():
+    net = Sequential(*[nested(Many(2, 50), 6)])
+    assert outline(net).splitlines()[-1].endswith("  p.0 (2,) and 1 more")
+
+
+def nested(brick, depth):
+    return Sequential(nested(brick, depth - 1)) if depth else brick
+
+
+def test_a_container_that_holds_itself_is_shown_once():
+    for inside in ((), (Linear(1, 1),)):
+        net = Sequential(*inside)
+        net.bricks = (*inside, net)
+        assert outline(net).splitlines()[-1].endswith("shared with the whole")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from legonet import SGD, Linear, MSELoss, OptionError, Residual, Sequential, ShapeError, Tanh
+from legonet import SGD, Brick, DtypeError, Linear, MSELoss, OptionError, Residual, Sequential, ShapeError, Tanh
 from legonet.testing import brick_test, check_brick
 from legonet.training import backpropagate
 from strategies import fingerprint, freeze, gradients, normal, normals, seeds, sizes
@@ -89,6 +89,42 @@ def test_another_shape_than_the_shortcut_is_refused(call):
         call(Residual(Linear(2, 3)), normal(4, 2))
     with pytest.raises(ShapeError, match=r"needs f\(x\) of the shape of the shortcut, \(4, 1\), but Tanh\(\) gives"):
         call(Residual(Tanh(), Linear(2, 1)), normal(4, 2))
+
+
+class Wider(Brick):
+    def forward(self, x):
+        return x.astype(np.float64), None
+
+    def backward(self, dy, cache):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("call", [Residual.forward, Residual.__call__])
+@pytest.mark.parametrize(("branches", "shortcut"), [((Wider(),), "float32"), ((Tanh(), Wider()), "float64")])
+def test_another_dtype_than_that_of_the_shortcut_is_refused(call, branches, shortcut):
+    words = rf"Residual\(.*\) needs f\(x\) of dtype {shortcut}, but f\(x\) has dtype float"
+    with pytest.raises(DtypeError, match=words):
+        call(Residual(*branches), normal(4, 2, dtype=np.float32))
+
+
+class Several(Wider):
+    def forward(self, x):
+        return (x, x), None
+
+
+@pytest.mark.parametrize("call", [Residual.forward, Residual.__call__])
+def test_what_cannot_be_added_is_refused(call):
+    with pytest.raises(DtypeError, match=r"Residual\(Sequential\(\)\) needs x of a floating-point dtype"):
+        call(Residual(Sequential()), np.ones((4, 2), int))
+    with pytest.raises(DtypeError, match=r"Residual\(.*\) needs f\(x\) as a NumPy array, but f\(x\) is a tuple"):
+        call(Residual(Several()), normal(4, 2))
+    with pytest.raises(DtypeError, match=r"Residual\(.*\) needs p\(x\) as a NumPy array, but p\(x\) is a tuple"):
+        call(Residual(Tanh(), Several()), normal(4, 2))
+
+
+def test_the_other_byte_order_is_taken_as_by_other_bricks():
+    x = normal(4, 2).astype(">f8")
+    np.testing.assert_array_equal(Residual(Tanh())(x), Residual(Tanh())(normal(4, 2)))
 
 
 @pytest.mark.parametrize(("arguments", "name"), [((3,), "brick"), ((None,), "brick"), ((Tanh(), 3), "projection")])

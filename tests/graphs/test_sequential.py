@@ -15,21 +15,23 @@ _NOTE_ONLY = "from here on it is read for the note on an error alone"
 _LONGER = "only as many caches as bricks are read, from the front"
 _NEEDLESS = "more is computed than needed, and left unused; the gradients of the parameters are the same"
 
+_NONE_BELOW = "there is no brick before number 0: it finds 0 as well"
+
 EQUIVALENT = {
-    "Sequential.backward: self._backward(dy, caches, first=-1) → self._backward(dy, caches * 2, first=-1)": _LONGER,
-    "Sequential.backward_parameters:"
-    " self._backward(dy, caches, first=self._first_learner and self._find_learner(self._first_learner))"
-    " → self._backward(dy, caches * 2, first=self._first_learner and self._find_learner(self._first_learner))": _LONGER,
-    "Sequential.backward_parameters: self._first_learner and self._find_learner(self._first_learner)"
-    " → self._find_learner(self._first_learner)": "there is no brick before number 0: it finds 0 as well",
+    "Sequential.backward: self._backward(dy, caches, lowest=-1) → self._backward(dy, caches * 2, lowest=-1)": _LONGER,
+    "Sequential.backward_parameters: self._backward(dy, caches, lowest)"
+    " → self._backward(dy, caches * 2, lowest)": _LONGER,
+    "Sequential.backward_parameters: if lowest > 0: → if True:": _NONE_BELOW,
+    "Sequential.backward_parameters: lowest > 0 → lowest >= 0": _NONE_BELOW,
+    "Sequential.backward_parameters: 0 → -1": _NONE_BELOW,
+    "Sequential.backward_parameters: 0 → 1": "a brick 0 that gets its parameters later has a test below",
     "Sequential._backward: place - 1 → place * 2 - 1": _NEEDLESS,
-    "Sequential._backward: place = first → place = -first": _NOTE_ONLY,
-    "Sequential._backward: place = first → place = first * 2": _NOTE_ONLY,
-    "Sequential._backward: place = first → place = first * 0.5": _NOTE_ONLY,
-    "Sequential._backward: first → dy (3)": _NOTE_ONLY,
-    "Sequential._backward: first → caches (3)": _NOTE_ONLY,
-    "Sequential._backward: self.bricks[first].backward_parameters → self.bricks[first].backward": _NEEDLESS,
-    "Sequential._find_learner: self.bricks[place].parameters() → self.bricks[place]": _NEEDLESS,
+    "Sequential._backward: place = lowest → place = -lowest": _NOTE_ONLY,
+    "Sequential._backward: place = lowest → place = lowest * 2": _NOTE_ONLY,
+    "Sequential._backward: place = lowest → place = lowest * 0.5": _NOTE_ONLY,
+    "Sequential._backward: lowest → dy (3)": _NOTE_ONLY,
+    "Sequential._backward: lowest → caches (3)": _NOTE_ONLY,
+    "Sequential._backward: self.bricks[lowest].backward_parameters → self.bricks[lowest].backward": _NEEDLESS,
 }
 
 
@@ -187,7 +189,15 @@ class Late(Brick):
         return dy * self.scale.value
 
 
-@pytest.mark.parametrize("net", [Sequential(Late()), Sequential(Tanh(), Late(), Linear(3, 2, rng=0))], ids=repr)
+@pytest.mark.parametrize(
+    "net",
+    [
+        Sequential(Late()),
+        Sequential(Late(), Linear(3, 2, rng=0)),
+        Sequential(Tanh(), Late(), Linear(3, 2, rng=0)),
+    ],
+    ids=repr,
+)
 def test_a_brick_that_gets_parameters_later_is_trained_as_well(net):
     late = next(brick for brick in net if isinstance(brick, Late))
     y, caches = net.forward(normal(5, 3))

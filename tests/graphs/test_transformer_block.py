@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from legonet import Dropout, OptionError, Residual, Sequential, ShapeError, TransformerBlock
+from legonet import Dropout, Linear, OptionError, Residual, Sequential, ShapeError, TransformerBlock
 from legonet.testing import Integers, brick_test
 from strategies import assert_close, both_passes, normal, seeds
 
@@ -76,13 +76,6 @@ def test_the_two_halves_are_drawn_from_one_generator_but_start_with_other_number
     assert not np.isclose(one.network[0].weight.value[:, :4], one.attention.output.weight.value).any()
 
 
-@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4), (0, 0, 4)])
-def test_nothing_in_nothing_out(shape):
-    y, dx, *gradients = both_passes(TransformerBlock(4, 2, 6, causal=True), (np.zeros(shape),))
-    assert y.shape == dx.shape == shape
-    assert not any(gradient.any() for gradient in gradients)
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_the_dtype_is_kept(dtype):
     one, other = TransformerBlock(4, 2, 6, dtype=dtype, rng=0), TransformerBlock(4, 2, 6, rng=0)
@@ -113,10 +106,10 @@ def test_an_error_says_which_brick_it_came_from(call):
     net = TransformerBlock(4, 2, 6)
     with pytest.raises(ShapeError, match=r"LayerNorm\(4.*\) needs x of shape") as caught:
         call(net, np.zeros((2, 3, 5)))
-    assert caught.value.__notes__ == [f"  in TransformerBlock[0]: {net.attention_norm}"]
+    assert caught.value.__notes__ == [f"  in TransformerBlock[attention_norm]: {net.attention_norm}"]
     with pytest.raises(ShapeError, match=r"MultiHeadAttention\(4, 2\) needs mask of shape \(2, 3\)") as caught:
         call(net, np.zeros((2, 3, 4)), np.ones((2, 4), bool))
-    assert caught.value.__notes__ == ["  in TransformerBlock[1]: MultiHeadAttention(4, 2)"]
+    assert caught.value.__notes__ == ["  in TransformerBlock[attention]: MultiHeadAttention(4, 2)"]
 
 
 def test_an_error_in_backward_says_which_brick_it_came_from():
@@ -124,7 +117,7 @@ def test_an_error_in_backward_says_which_brick_it_came_from():
     cache = net.forward(np.zeros((2, 3, 4)))[1]
     with pytest.raises(ShapeError, match=r"Dropout\(0\) needs dy of shape \(2, 3, 4\)") as caught:
         net.backward(np.zeros((2, 3, 5)), cache)
-    assert caught.value.__notes__ == ["  in TransformerBlock[5]: Dropout(0)"]
+    assert caught.value.__notes__ == ["  in TransformerBlock[network_dropout]: Dropout(0)"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +127,7 @@ def test_an_error_in_backward_says_which_brick_it_came_from():
         ((4, 3, 6), {}, "MultiHeadAttention needs heads as a divisor of features, 4, but heads is 3"),
         ((4, 2, 1.5), {}, "TransformerBlock needs hidden as a whole number >= 0, but hidden is 1.5"),
         ((4, 2, 6), {"dropout": 1}, "Dropout needs rate as a finite number >= 0 and < 1, but rate is 1"),
+        ((4, 2, 6), {"causal": "no"}, "TransformerBlock needs causal as True or False, but causal is 'no'"),
         ((4, 2, 6), {"dtype": int}, "TransformerBlock needs dtype as a floating-point dtype"),
         ((4, 2, 6), {"rng": -1}, "TransformerBlock needs rng as"),
     ],
@@ -148,16 +142,25 @@ def test_it_prints_as_it_is_written_and_as_a_table():
     assert repr(TransformerBlock(4, 2, 6)) == "TransformerBlock(4, 2, 6, dropout=0)"
     net = TransformerBlock(4, 2, 6, causal=True, dropout=0.1, dtype="f4")
     assert repr(net) == "TransformerBlock(4, 2, 6, causal=True, dropout=0.1, dtype=float32)"
-    attention = "qkv.weight (4, 12), qkv.bias (12,), output.weight (4, 4), output.bias (4,)"
     assert str(TransformerBlock(4, 2, 6)).splitlines() == [
         "TransformerBlock: 154 parameters",
-        "  [0] LayerNorm(4, eps=1e-05)    8  gain (4,), bias (4,)",
-        f"  [1] MultiHeadAttention(4, 2)  80  {attention}",
-        "  [2] Dropout(0)                 0",
-        "  [3] LayerNorm(4, eps=1e-05)    8  gain (4,), bias (4,)",
-        "  [4] Sequential                58",
-        "      [0] Linear(4, 6)          30  weight (4, 6), bias (6,)",
-        "      [1] GELU()                 0",
-        "      [2] Linear(6, 4)          28  weight (6, 4), bias (4,)",
-        "  [5] Dropout(0)                 0",
+        "  [attention_norm] LayerNorm(4, eps=1e-05)   8  gain (4,), bias (4,)",
+        "  [attention] MultiHeadAttention(4, 2)      80  qkv.weight (4, 12), qkv.bias (12,) and 2 more",
+        "  [attention_dropout] Dropout(0)             0",
+        "  [network_norm] LayerNorm(4, eps=1e-05)     8  gain (4,), bias (4,)",
+        "  [network] Sequential                      58",
+        "      [0] Linear(4, 6)                      30  weight (4, 6), bias (6,)",
+        "      [1] GELU()                             0",
+        "      [2] Linear(6, 4)                      28  weight (6, 4), bias (4,)",
+        "  [network_dropout] Dropout(0)               0",
     ]
+
+
+def test_a_brick_that_is_put_in_the_place_of_another_is_run_shown_and_trained():
+    net, x = TransformerBlock(4, 2, 6, rng=0), normal(2, 3, 4)
+    net.network = Sequential(Linear(4, 4, rng=1))
+    assert net.bricks["network"] is net.network
+    y, cache = net.forward(x)
+    np.testing.assert_array_equal(net(x), y)
+    net.backward_parameters(y, cache)
+    assert net.network[0].weight.grad.any()

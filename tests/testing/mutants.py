@@ -280,7 +280,7 @@ def parts(method: ast.FunctionDef) -> list[ast.AST]:
     def walk(node: ast.AST) -> None:
         checks = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("check_")
         text = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call)
-        if checks or text or isinstance(node, ast.ExceptHandler | ast.Raise):
+        if checks or text or isinstance(node, ast.ExceptHandler | ast.Raise | ast.withitem):
             return
         found.append(node)
         for child in ast.iter_child_nodes(node):

@@ -12,11 +12,13 @@ from legonet import (
     Brick,
     DtypeError,
     GradientError,
+    Graph,
     L2Regularizer,
     Linear,
     MSELoss,
     OptionError,
     Parameter,
+    Residual,
     Sequential,
     ShapeError,
     Sigmoid,
@@ -549,3 +551,42 @@ def test_a_brick_that_cannot_bear_other_parameters_is_checked_as_it_is():
             return super().forward(x)
 
     assert check_brick(OnlyZero(), X).points == 1
+
+
+class Halved(Brick):
+    """A square whose derivative lacks its factor 2."""
+
+    def forward(self, x):
+        return x * x, x
+
+    def backward(self, dy, x):
+        return dy * x
+
+
+@pytest.mark.parametrize(
+    ("net", "where"),
+    [
+        (Sequential(Linear(3, 3, rng=0), Halved(), Tanh()), "bricks.1 of Sequential(Linear(3, 3), Halved(), Tanh())"),
+        (Sequential(Tanh(), Residual(Sequential(Halved()))), "bricks.1.brick.bricks.0 of Sequential(Tanh(), Residual("),
+        (Graph(inputs=["x"], nodes={"s": (Halved(), "x")}, outputs=["s"]), "bricks.s of Graph(inputs=['x'], nodes="),
+    ],
+    ids=["Sequential", "nested", "Graph"],
+)
+def test_the_report_of_a_container_is_that_of_the_brick_inside_it_that_is_wrong(net, where):
+    with pytest.raises(GradientError) as caught:
+        check_brick(net, X)
+    text = " ".join(str(caught.value).split())
+    assert text.startswith("Halved(): backward gives dx[0, 0] =")
+    assert f"where {where}" in text
+    assert "dx is 2.000 times too small" in text
+    assert caught.value.brick == "Halved()"
+
+
+def test_a_container_that_is_wrong_with_right_bricks_is_reported_itself():
+    class Doubled(Residual):
+        def backward(self, dy, caches):
+            return 2 * super().backward(dy, caches)
+
+    with pytest.raises(GradientError, match=r"^Doubled\(Tanh\(\)\)|^Residual\(Tanh\(\)\)") as caught:
+        check_brick(Doubled(Tanh()), X)
+    assert "where" not in str(caught.value)

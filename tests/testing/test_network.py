@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from legonet import GradientError, L2Regularizer, Linear, MSELoss, OptionError, Sequential, Tanh
-from legonet.testing import check_network
+from legonet import (
+    GRU,
+    Add,
+    GradientError,
+    Graph,
+    L2Regularizer,
+    LastStep,
+    Linear,
+    MSELoss,
+    OptionError,
+    Sequential,
+    Tanh,
+)
+from legonet.testing import Integers, check_network
 from strategies import fingerprint, normal
 
 X, TARGET = normal(4, 2), normal(4, 3, seed=1)
@@ -66,6 +78,37 @@ def test_shapes_may_take_the_place_of_arrays():
     report = check_network(network(), MSELoss(), "(batch, 2)", "(batch, 3)", sizes={"batch": [2, 3]})
     assert report.verified
     assert report.points == 100
+
+
+def masked():
+    nodes = {"h": (GRU(2, 3, rng=0), "series", "mask"), "y": (LastStep(), "h")}
+    return Graph(inputs=["mask", "series"], nodes=nodes, outputs=["y"])
+
+
+def test_a_network_of_several_inputs_takes_a_tuple():
+    net = masked()
+    ridge, x = L2Regularizer(net.parameters(), strength=0.1), (normal(4, 3) > 0, normal(4, 3, 2))
+    assert check_network(net, MSELoss(), x, TARGET, regularizers=[ridge]).verified
+    shapes = Integers("(batch, time)", below=2, dtype=bool), "(batch, time, 2)"
+    assert check_network(net, MSELoss(), shapes, "(batch, 3)", sizes={"time": [2, 3]}).points == 100
+
+
+def test_a_mistake_in_the_gradient_by_one_of_several_inputs_is_found_and_called_by_its_name():
+    class Twice(Add):
+        def backward(self, dy, cache):
+            return dy, 2 * dy
+
+    net = Graph(inputs=["left", "target"], nodes={"y": (Twice(), "left", "target")}, outputs=["y"])
+    with pytest.raises(GradientError, match=r"backward gives dtarget\[") as caught:
+        check_network(net, MSELoss(), (X, normal(4, 2, seed=2)), normal(4, 2, seed=3))
+    assert caught.value.gradient == "dtarget"
+
+
+def test_another_number_of_inputs_than_the_network_takes_is_refused():
+    with pytest.raises(OptionError, match=r"forward of Sequential\(.*\) takes fewer than 2 inputs"):
+        check_network(network(), MSELoss(), (X, X), TARGET)
+    with pytest.raises(OptionError, match=r"forward of Sequential\(.*\) also needs x"):
+        check_network(network(), MSELoss(), (), TARGET)
 
 
 def test_a_note_of_any_term_is_kept():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from legonet import Brick, GradientError, Linear, MSELoss, Parameter
+from legonet import Brick, GradientError, Linear, MSELoss, Parameter, Sequential, Tanh
 from legonet.testing import Floats, Integers, Report, brick_test, check_brick
 from legonet.testing.compare import Tally
 from legonet.testing.diagnosis import Diagnosis, Guess
@@ -279,3 +279,26 @@ def test_a_brick_of_the_main_module_is_there_already():
 def test_of_large_arrays_only_the_shape_is_told():
     lines = as_code(Point(Square(), [np.zeros((20, 30), np.float32)]))
     assert lines[-2] == "x = ...  # float32, of shape (20, 30)"
+
+
+class Inner(Brick):
+    """Needs an argument, and prints without it."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def forward(self, x):
+        return x, None
+
+    def backward(self, dy, cache):
+        return 2 * dy
+
+
+def test_code_is_not_made_of_a_container_whose_brick_prints_without_its_arguments():
+    code = as_code(Point(Sequential(Linear(2, 2, rng=0), Inner(3)), [X]))
+    assert next(line for line in code if line.startswith("brick = ")).startswith("brick = ...  # Sequential(")
+
+
+def test_public_bricks_are_imported_from_the_top():
+    code = as_code(Point(Sequential(Tanh()), [X]))
+    assert code[1:3] == ["from legonet import Sequential", "from legonet import Tanh"]
