@@ -19,7 +19,7 @@ SECTIONS = {
     "sequence": "RNN LSTM GRU Bidirectional MultiHeadAttention TransformerBlock LastStep GlobalAvgPool1d",
     "normalisation": "LayerNorm RMSNorm BatchNorm",
     "noise": "Dropout GaussianNoise",
-    "shape": "Flatten Reshape Transpose Add Mean Multiply Concatenate",
+    "shape": "Flatten Reshape Transpose Add Average Multiply Concatenate",
     "containers": "Sequential Residual Parallel Graph",
 }
 """Bricks and containers in the order of the page; what is in none of these comes last, in the section `further`."""

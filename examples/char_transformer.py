@@ -176,8 +176,8 @@ def write(net: Sequential, characters: str, length: int, rng: np.random.Generato
 def attention_to(net: Sequential, characters: str, line: str) -> Array:
     """Return what the heads of the first block look at in a line, of shape (heads, time, time)."""
     _, caches = net.forward(np.array([[characters.index(character) for character in line]]))
-    _, _, _, _, shares, _ = caches[2][1]  # what the attention of that block keeps for its backward pass
-    return np.asarray(shares[0])
+    _, attention, *_ = caches[2]  # what the parts of that block keep for their backward passes
+    return np.asarray(attention.weights[0])
 
 
 # --- What is told and drawn ---
@@ -208,8 +208,8 @@ def draw_losses(axes: "Axes", known: dict[str, float], run: Run) -> None:
 
 def draw_attention(axes: "Axes", net: Sequential, characters: str) -> None:
     """Draw how much each character of a line, from top to bottom, looks at itself and at those before it."""
-    shares = attention_to(net, characters, LINE)
-    sharpest = shares[np.argmax([np.mean(np.max(head, axis=1)) for head in shares])]
+    weights = attention_to(net, characters, LINE)
+    sharpest = weights[np.argmax([np.mean(np.max(head, axis=1)) for head in weights])]
     axes.imshow(sharpest, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     places = range(len(LINE))
     axes.set_xticks(places, list(LINE), fontsize=6)

@@ -22,6 +22,12 @@ Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Shape: TypeAlias = tuple[Any, ...]
 """Sizes; a word such as ``"batch"`` stands for any size, and ``...``, once, for any further axes."""
 
+Form: TypeAlias = tuple[tuple[int, ...], np.dtype[np.floating[Any]]]
+"""The shape and the dtype of an array: all that `backward` has to know of it where its numbers do not matter."""
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""A NumPy array of truth values."""
+
 ROWS: Shape = ("batch", ...)
 """One axis or more, of any sizes: what an elementwise brick takes."""
 
@@ -47,7 +53,7 @@ def quiet(function: _Function) -> _Function:
     Parameters
     ----------
     function : callable
-        A function of one to three arguments, `self` counted.
+        A function of one argument or more, `self` counted.
 
     Returns
     -------
@@ -63,12 +69,12 @@ def quiet(function: _Function) -> _Function:
     array([nan])
     """
 
-    # Positional arguments one by one: packing and unpacking *args would cost three times as much as all the rest.
+    # The usual arguments one by one: packing and unpacking *args would cost three times as much as all the rest.
     @wraps(function)
-    def quietly(a: Any, b: Any = _absent, c: Any = _absent, /, **named: Any) -> Any:
-        if named:
+    def quietly(a: Any, b: Any = _absent, c: Any = _absent, /, *rest: Any, **named: Any) -> Any:
+        if rest or named:
             given = [argument for argument in (a, b, c) if argument is not _absent]
-            return _silence.copy().run(function, *given, **named)
+            return _silence.copy().run(function, *given, *rest, **named)
         if c is not _absent:
             return _silence.copy().run(function, a, b, c)
         if b is not _absent:
@@ -234,20 +240,15 @@ def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], s
     Traceback (most recent call last):
     legonet.errors.RangeError: Embedding(5, 2) needs x from 0 to 4, but x[0, 2] is 5
     """
-    if type(array) is not ndarray or array.dtype.kind not in "iu":
-        if isinstance(array, np.ndarray) and type(array) in (np.ndarray, np.memmap):
-            if array.dtype.kind not in "iu":
-                hint = f"pass {name}.astype(numpy.intp)" if array.dtype.kind in "fb" else ""
-                given = f"{name} has dtype {brief(str(array.dtype))}"
-                _refuse(DtypeError, who, f"{name} of whole numbers", given, hint)
-        else:
-            check_array(who, name, array, shape, np.intp)
+    if type(array) not in (np.ndarray, np.memmap):
+        check_array(who, name, array, shape, np.intp)  # says what it is instead
+    elif array.dtype.kind not in "iu":
+        hint = f"pass {name}.astype(numpy.intp)" if array.dtype.kind in "fb" else ""
+        _refuse(DtypeError, who, f"{name} of whole numbers", f"{name} has dtype {brief(str(array.dtype))}", hint)
     check_array(who, name, array, shape, array.dtype)
     if array.size and array.astype(np.uint64).max() >= below:  # a negative number becomes a huge one
-        place = tuple(np.argwhere((array < 0) | (array >= below))[0].tolist())
-        at = f"{name}[{', '.join(map(str, place))}]"
         legal = f"{name} from 0 to {below - 1}" if below else f"no {name} at all"
-        _refuse(RangeError, who, legal, f"{at} is {array[place]}", "")
+        _refuse(RangeError, who, legal, _first_place(name, array, (array < 0) | (array >= below)), "")
 
 
 def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROWS, dtype: Any = None) -> None:
@@ -285,9 +286,7 @@ def check_probabilities(who: object, name: str, array: Array, shape: Shape = ROW
     """
     check_array(who, name, array, shape, dtype)
     if array.size and (np.fmin.reduce(array, axis=None) < 0.0 or np.fmax.reduce(array, axis=None) > 1.0):
-        place = tuple(np.argwhere((array < 0.0) | (array > 1.0))[0].tolist())
-        at = f"{name}[{', '.join(map(str, place))}]"
-        _refuse(RangeError, who, f"{name} from 0 to 1", f"{at} is {array[place]}", "")
+        _refuse(RangeError, who, f"{name} from 0 to 1", _first_place(name, array, (array < 0.0) | (array > 1.0)), "")
 
 
 def check_alike(who: object, arrays: tuple[Array, ...]) -> None:
@@ -358,6 +357,12 @@ def _matches(given: tuple[int, ...], shape: Shape) -> bool:
     return len(given) == len(shape) and all(
         isinstance(need, str) or need == have for need, have in zip(shape, given, strict=True)
     )
+
+
+def _first_place(name: str, array: npt.NDArray[Any], bad: Mask) -> str:
+    """Say where the first bad entry of an array is, and what it is: "x[1, 0] is 2.0"."""
+    place = tuple(np.argwhere(bad)[0].tolist())
+    return f"{name}[{', '.join(map(str, place))}] is {array[place]}"
 
 
 def _refuse(error: type[Exception], who: object, needed: str, given: str, hint: str) -> NoReturn:

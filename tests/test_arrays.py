@@ -193,6 +193,14 @@ def test_quiet_takes_arguments_by_place_or_name_whatever_they_are_called():
     assert method.call(1, 3) == method.call(1, b=3) == method.call(b=3, a=1) == (method, 1, 3)
 
 
+def test_quiet_takes_any_number_of_arguments():
+    total = quiet(lambda *numbers, start=0.0: sum(numbers, start=start))
+    for count in range(1, 7):
+        assert total(*range(count)) == sum(range(count))
+    assert total(1, 2, 3, 4, 5, start=10) == 25
+    assert np.isnan(total(INFINITE, -INFINITE, INFINITE, -INFINITE))
+
+
 def test_quiet_takes_none_as_an_argument():
     assert quiet(lambda a, b, c: (a, b, c))(None, None, None) == (None, None, None)
 

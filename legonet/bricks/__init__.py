@@ -1,6 +1,7 @@
 """Layers: one brick, one file, both passes on one screen."""
 
 from .add import Add
+from .average import Average
 from .avg_pool2d import AvgPool2d
 from .batch_norm import BatchNorm
 from .concatenate import Concatenate
@@ -23,7 +24,6 @@ from .linear import Linear
 from .log_softmax import LogSoftmax
 from .lstm import LSTM
 from .max_pool2d import MaxPool2d
-from .mean import Mean
 from .multi_head_attention import MultiHeadAttention
 from .multiply import Multiply
 from .prelu import PReLU
@@ -46,6 +46,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Add",
+    "Average",
     "AvgPool2d",
     "BatchNorm",
     "Concatenate",
@@ -64,7 +65,6 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
-    "Mean",
     "MultiHeadAttention",
     "Multiply",
     "PReLU",

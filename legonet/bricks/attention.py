@@ -1,9 +1,8 @@
 """What attention is made of beside products: heads side by side, and the softmax over what a position sees."""
 
 import numpy as np
-import numpy.typing as npt
 
-from legonet.arrays import Array
+from legonet.arrays import Array, Mask
 
 
 def in_heads(x: Array, heads: int, parts: int = 1) -> Array:
@@ -35,7 +34,7 @@ def in_heads(x: Array, heads: int, parts: int = 1) -> Array:
     return x.reshape(batch, time, parts, heads, columns // parts // heads).transpose(2, 0, 3, 1, 4)
 
 
-def shares(scores: Array, *, causal: bool, mask: npt.NDArray[np.bool_] | None = None) -> Array:
+def attention_weights(scores: Array, *, causal: bool, mask: Mask | None = None) -> Array:
     """Turn scores, in their place, into the softmax over what a position sees; zeros if it sees nothing.
 
     Parameters
@@ -55,8 +54,8 @@ def shares(scores: Array, *, causal: bool, mask: npt.NDArray[np.bool_] | None = 
     Examples
     --------
     >>> import numpy as np
-    >>> from legonet.bricks.attention import shares
-    >>> shares(np.zeros((1, 1, 3, 3)), causal=True, mask=np.array([[False, True, True]]))
+    >>> from legonet.bricks.attention import attention_weights
+    >>> attention_weights(np.zeros((1, 1, 3, 3)), causal=True, mask=np.array([[False, True, True]]))
     array([[[[0. , 0. , 0. ],
              [0. , 1. , 0. ],
              [0. , 0.5, 0.5]]]])

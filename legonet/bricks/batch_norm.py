@@ -26,7 +26,8 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         \right)
 
     x and y have shape (batch, channels) or (batch, channels, ...). Sums and means, the latter with a bar, are over all
-    axes but that of the channels.
+    axes but that of the channels, which is axis 1: of a sequence, (batch, time, features), that is the time. Put it
+    between two `Transpose` (2, 1) for its features, or use `LayerNorm`.
 
     The gradient by x follows from two steps. Through σ alone, with h = g ∂L/∂y, c = x - μ and ∂σ/∂c = c / (n σ), n the
     numbers of a channel:
@@ -49,12 +50,12 @@ class BatchNorm(Brick[tuple[Array, Array]]):
 
     Parameters
     ----------
-    features : int
-        The number of channels: the size of axis 1 of x.
+    channels : int
+        The size of axis 1 of x.
     momentum : float, optional
         m, how far the running statistics move in each forward, 0 ≤ m ≤ 1.
     eps : float, optional
-        ε > 0, which keeps a channel of equal numbers from being divided by 0.
+        ε ≥ 1e-30, which keeps a channel of equal numbers from being divided by 0.
     dtype : dtype, optional
         The floating-point dtype of the parameters, and so of x, y and their gradients.
 
@@ -70,7 +71,8 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     Raises
     ------
     OptionError
-        If `features` is negative or no whole number, `momentum` is not within 0 and 1, or `eps` is no positive number.
+        If `channels` is negative or no whole number, `momentum` is not within 0 and 1, or `eps` no number of at least
+        1e-30.
     ShapeError, DtypeError
         If x is not of shape (batch, channels, ...) and the dtype of the parameters, or dy is not of the shape and dtype
         of x.
@@ -108,44 +110,40 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     """
 
     def __init__(
-        self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64
+        self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64
     ) -> None:
-        features, dtype = check_size("BatchNorm", "features", features), check_dtype("BatchNorm", dtype)
+        channels, dtype = check_size("BatchNorm", "channels", channels), check_dtype("BatchNorm", dtype)
         self.momentum = check_number("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
-        self.eps = check_number("BatchNorm", "eps", eps, above=0)
-        self.gain, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
+        self.eps = check_number("BatchNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
+        self.gain, self.bias = Parameter(np.ones(channels, dtype)), Parameter(np.zeros(channels, dtype))
         wide = np.result_type(dtype, np.float32)
-        self.running_mean: Array = np.zeros(features, wide)
-        self.running_var: Array = np.ones(features, wide)
+        self.running_mean: Array = np.zeros(channels, wide)
+        self.running_var: Array = np.ones(channels, wide)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Array]]:
         """Return y = g x̂ + b with x̂ = (x - μ) / σ, and x̂ and σ for `backward`; move the running statistics."""
         g, b = self.gain.value[:, np.newaxis], self.bias.value[:, np.newaxis]
         check_array(self, "x", x, ("batch", len(g), ...), g.dtype)
-        normal, mean = centred(_channels(x))
-        std, variance = root_mean_square(normal, self.eps)
-        normal /= std
-        if n := normal.shape[1]:
+        c, mean = centred(_channels(x))
+        std, variance = root_mean_square(c, self.eps)
+        x_hat = np.divide(c, std, out=c)
+        if n := c.shape[1]:
             self.running_mean += self.momentum * (mean[:, 0] - self.running_mean)
             self.running_var += self.momentum * (variance[:, 0] * (n / max(n - 1, 1)) - self.running_var)
-        y = normal * g
-        y += b
-        return _batch_first(np.asarray(y, x.dtype), x.shape), (_batch_first(normal, x.shape), std)
+        y = g * x_hat + b
+        return _batch_first(np.asarray(y, x.dtype), x.shape), (_batch_first(x_hat, x.shape), std)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = g / σ (dy - mean(dy) - x̂ mean(dy x̂))."""
-        (normal, std), g = cache, self.gain.value
-        check_array(self, "dy", dy, normal.shape, g.dtype)
-        dy, normal = _channels(dy), _channels(normal)
-        n, product = normal.shape[1], dy * normal
-        mean, along = row_means(dy), row_means(product)
-        self.gain.grad += n * along[:, 0]
-        self.bias.grad += n * mean[:, 0]
-        dx = dy - mean
-        dx -= np.multiply(normal, along, out=product)
-        dx *= g[:, np.newaxis] / std
+        (x_hat, std), g = cache, self.gain.value[:, np.newaxis]
+        check_array(self, "dy", dy, x_hat.shape, g.dtype)
+        dy, x_hat = _channels(dy), _channels(x_hat)
+        mean_dy, mean_dy_x_hat, n = row_means(dy), row_means(dy * x_hat), dy.shape[1]
+        self.gain.grad += n * mean_dy_x_hat[:, 0]
+        self.bias.grad += n * mean_dy[:, 0]
+        dx = g / std * (dy - mean_dy - x_hat * mean_dy_x_hat)
         return _batch_first(np.asarray(dx, g.dtype), cache[0].shape)
 
     @quiet
@@ -153,14 +151,14 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         """Return y = g (x - μ) / σ + b with the running statistics for μ and σ²."""
         check_array(self, "x", x, ("batch", len(self.gain.value), ...), self.gain.value.dtype)
         shape = -1, *(1,) * (x.ndim - 2)
+        g, b, mean = (a.reshape(shape) for a in (self.gain.value, self.bias.value, self.running_mean))
         std = np.sqrt(self.running_var + self.eps).reshape(shape)
-        normal = (x - self.running_mean.reshape(shape)) / std
-        return np.asarray(normal * self.gain.value.reshape(shape) + self.bias.value.reshape(shape), x.dtype)
+        return np.asarray(g * ((x - mean) / std) + b, x.dtype)
 
     def __repr__(self) -> str:
-        features, dtype = len(self.gain.value), self.gain.value.dtype
+        channels, dtype = len(self.gain.value), self.gain.value.dtype
         options = f"momentum={self.momentum:g}, eps={self.eps:g}"
-        return f"BatchNorm({features}, {options}{'' if dtype == np.float64 else f', dtype={dtype}'})"
+        return f"BatchNorm({channels}, {options}{'' if dtype == np.float64 else f', dtype={dtype}'})"
 
 
 def _channels(x: Array) -> Array:

@@ -5,11 +5,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, brief, check_array
+from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
+from legonet.checks import check_integer
 from legonet.errors import OptionError, ShapeError
 
-Cache: TypeAlias = tuple[list[int], tuple[int, ...], np.dtype[np.floating]]
+Cache: TypeAlias = tuple[list[int], Form]
 """Where each input but the last ends, and the shape and dtype of y."""
 
 
@@ -39,7 +40,7 @@ class Concatenate(Brick[Cache]):
 
     Notes
     -----
-    ``backward`` returns a tuple, with a new array for each input.
+    ``backward`` returns a tuple with a view of dy for each input.
 
     References
     ----------
@@ -58,10 +59,9 @@ class Concatenate(Brick[Cache]):
     """
 
     def __init__(self, *, axis: int = -1) -> None:
-        if not isinstance(axis, int | np.integer) or isinstance(axis, bool) or axis == 0:
-            needed = "Concatenate needs axis as a whole number that is not 0, the batch"
-            raise OptionError(f"{needed}, but axis is {brief(repr(axis))}")
-        self.axis = int(axis)
+        self.axis = check_integer("Concatenate", "axis", axis)
+        if self.axis == 0:
+            raise OptionError("Concatenate needs axis as another one than 0, the batch, but axis is 0")
 
     def forward(self, *inputs: Array) -> tuple[Array, Cache]:
         """Return y = (x_1, ..., x_n), and where each input ends for `backward`."""
@@ -70,13 +70,13 @@ class Concatenate(Brick[Cache]):
             shape = (*inputs[0].shape[:axis], "any", *inputs[0].shape[axis + 1 :])
             check_array(self, f"x{number}", x, shape, inputs[0].dtype)
         y = np.concatenate(inputs, axis)
-        return y, ([*accumulate(x.shape[axis] for x in inputs[:-1])], y.shape, y.dtype)
+        return y, ([*accumulate(x.shape[axis] for x in inputs[:-1])], (y.shape, y.dtype))
 
     def backward(self, dy: Array, cache: Cache) -> tuple[Array, ...]:
         """Return dL/dx_i, the piece of dy that is at the place of x_i."""
-        ends, shape, dtype = cache
-        check_array(self, "dy", dy, shape, dtype)
-        return tuple(map(np.copy, np.split(dy, ends, self.axis)))
+        ends, form = cache
+        check_array(self, "dy", dy, *form)
+        return tuple(np.split(dy, ends, self.axis))
 
     def _place(self, inputs: tuple[Array, ...]) -> int:
         """Return the axis as counted from the first one."""

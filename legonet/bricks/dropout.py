@@ -40,8 +40,8 @@ class Dropout(Brick[Array]):
     Notes
     -----
     The cache is m, so `backward` sees what `forward` drew. The numbers u are drawn in float32 whatever the dtype of x:
-    the same seed leaves out the same entries. Give two Dropouts of a network one generator, not the same int, or they
-    leave out the same entries.
+    the same seed leaves out the same entries. At the rate 0 none are drawn. Give two Dropouts of a network one
+    generator, not the same int, or they leave out the same entries.
 
     References
     ----------
@@ -70,7 +70,8 @@ class Dropout(Brick[Array]):
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = x m, and the mask m for `backward`."""
         check_array(self, "x", x)
-        keep = self.rng.random(x.shape, np.float32) >= self.rate
+        # At rate 0 all is kept, and nothing drawn.
+        keep = self.rng.random(x.shape, np.float32) >= self.rate if self.rate else np.broadcast_to(True, x.shape)
         mask: Array = np.divide(keep, 1.0 - self.rate, dtype=x.dtype.type)  # native byte order
         return x * mask, mask
 

@@ -55,7 +55,8 @@ class Embedding(Brick[Indices]):
 
     Notes
     -----
-    PyTorch's ``Embedding`` draws from the normal distribution of standard deviation 1.
+    PyTorch's ``Embedding`` draws from the normal distribution of standard deviation 1. Do so too, by
+    ``weight=partial(normal, std=1.0)``, in front of `SinusoidalPositions`, whose waves are as large as 1.
 
     References
     ----------

@@ -2,11 +2,11 @@
 
 import math
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
 
 
-class Flatten(Brick[Array]):
+class Flatten(Brick[Form]):
     r"""One row of numbers for each row of the batch, as a dense layer needs it after a convolution.
 
     .. math::
@@ -45,12 +45,13 @@ class Flatten(Brick[Array]):
             [7., 8.]]])
     """
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y, the numbers of x in rows, and x for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y, the numbers of x in rows, and the shape and dtype of x for `backward`."""
         check_array(self, "x", x)
-        return x.reshape(len(x), math.prod(x.shape[1:])), x
+        return x.reshape(len(x), math.prod(x.shape[1:])), (x.shape, x.dtype)
 
-    def backward(self, dy: Array, x: Array) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = dy in the shape of x."""
-        check_array(self, "dy", dy, (len(x), math.prod(x.shape[1:])), x.dtype)
-        return dy.reshape(x.shape)
+        shape, dtype = form
+        check_array(self, "dy", dy, (shape[0], math.prod(shape[1:])), dtype)
+        return dy.reshape(shape)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from legonet.arrays import Array, check_array, quiet
+from legonet.arrays import Array, Form, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_rng
 
 
-class GaussianNoise(Brick[Array]):
+class GaussianNoise(Brick[Form]):
     r"""Normal random numbers are added to each entry in training.
 
     .. math::
@@ -38,8 +38,8 @@ class GaussianNoise(Brick[Array]):
 
     Notes
     -----
-    The cache is x, of which `backward` needs the shape and dtype alone; dx is dy itself. The numbers n are drawn in
-    float64 and rounded to the dtype of x: the same seed gives the same noise.
+    dx is dy itself. The numbers n are drawn in float64 and rounded to the dtype of x: the same seed gives the same
+    noise.
 
     References
     ----------
@@ -64,14 +64,14 @@ class GaussianNoise(Brick[Array]):
         self.rng = check_rng("GaussianNoise", rng)
 
     @quiet
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y = x + σ n, and x for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y = x + σ n, and the shape and dtype of x for `backward`."""
         check_array(self, "x", x)
-        return x + self.rng.normal(0.0, self.std, x.shape).astype(x.dtype), x
+        return x + self.rng.normal(0.0, self.std, x.shape).astype(x.dtype), (x.shape, x.dtype)
 
-    def backward(self, dy: Array, x: Array) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = dy."""
-        check_array(self, "dy", dy, x.shape, x.dtype)
+        check_array(self, "dy", dy, *form)
         return dy
 
     def __call__(self, x: Array) -> Array:

@@ -1,14 +1,11 @@
 """Average-pooling over time, y = the mean of the steps of each sequence."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, quiet
+from legonet.arrays import Array, Mask, check_array, quiet
 from legonet.brick import Brick
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 class GlobalAvgPool1d(Brick[tuple[Mask, int, "np.dtype[Any]"]]):

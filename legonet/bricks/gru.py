@@ -1,17 +1,23 @@
 """The gated recurrent unit, h_t = (1 - z_t) n_t + z_t h_{t-1}."""
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.arrays import Array, Mask, quiet, rows
+from legonet.bricks.recurrence import Recurrent, time_first
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from legonet.special import sigmoid
 
-from .recurrence import Mask, Recurrent, time_first
 
-Cache: TypeAlias = tuple[Array, Array, Array, Array]
+class Cache(NamedTuple):
+    """What backward needs of each step, with time as the first axis."""
+
+    x: Array
+    gates: Array
+    m: Array
+    h: Array
 
 
 class GRU(Recurrent[Cache]):
@@ -127,41 +133,29 @@ class GRU(Recurrent[Cache]):
         time, batch, hidden = *x.shape[:2], len(U)
         gates = (rows(x).dot(W) + b).reshape(time, batch, 3 * hidden)
         rz, (r, z, n) = gates[:, :, : 2 * hidden], np.split(gates, 3, axis=2)
-        m = np.empty((time, batch, hidden), W.dtype)
-        h = np.zeros((time + 1, batch, hidden), W.dtype)
+        z[padding] = np.inf  # there z is 1 and keeps h
+        m, h = np.empty((time, batch, hidden), W.dtype), np.zeros((time + 1, batch, hidden), W.dtype)
         for t in range(time):
             u = h[t].dot(U)
             rz[t] = sigmoid(rz[t] + u[:, : 2 * hidden])
             m[t] = u[:, 2 * hidden :]
             n[t] = np.tanh(n[t] + r[t] * m[t])
-            if padding is not None:
-                z[t, padding[t]] = 1.0
             h[t + 1] = (1.0 - z[t]) * n[t] + z[t] * h[t]
-        return h[1:].swapaxes(0, 1), (x, gates, m, h)
+        return h[1:].swapaxes(0, 1), Cache(x, gates, m, h)
 
-    @quiet
-    def backward(self, dy: Array, cache: Cache) -> Array:
-        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ du_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
-        x, gates, m, h = cache
-        time, batch, hidden = m.shape
-        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
-        dy, U = dy.swapaxes(0, 1), self.hidden_weight.value
+    def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:
+        (_, gates, m, h), U = cache, self.hidden_weight.value
         r, z, n = np.split(gates, 3, axis=2)
         dn_dh, dz_dh, dr_dn = (1.0 - z) * (1.0 - n * n), (h[:-1] - n) * z * (1.0 - z), m * r * (1.0 - r)
-        da: Array = np.empty_like(gates)
-        du = np.empty_like(gates)
+        da, du = np.empty_like(gates), np.empty_like(gates)
         dr, dz, dn = np.split(da, 3, axis=2)
-        dh = np.zeros((batch, hidden), h.dtype)
-        for t in reversed(range(time)):
+        dh = np.zeros_like(h[0])
+        for t in reversed(range(len(dy))):
             dh = dh + dy[t]
             dn[t] = dh * dn_dh[t]
             dz[t] = dh * dz_dh[t]
             dr[t] = dn[t] * dr_dn[t]
             du[t] = da[t]
-            du[t, :, 2 * hidden :] *= r[t]
+            du[t, :, 2 * len(U) :] *= r[t]
             dh = dh * z[t] + du[t].dot(U.T)
-        self.input_weight.grad += rows(x).T.dot(rows(da))
-        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(du))
-        self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
-        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(x.shape)
-        return dx.swapaxes(0, 1)
+        return da, du

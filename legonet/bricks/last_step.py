@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
 from legonet.errors import ShapeError
 
 
-class LastStep(Brick[Array]):
+class LastStep(Brick[Form]):
     r"""The last step of each sequence, such as what a recurrent layer has made of all it has read.
 
     .. math::
@@ -44,16 +44,17 @@ class LastStep(Brick[Array]):
             [5., 6.]]])
     """
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y = x[:, -1], and x for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y = x[:, -1], and the shape and dtype of x for `backward`."""
         check_array(self, "x", x, ("batch", "time", ...))
         if x.shape[1] == 0:
             raise ShapeError(f"{self} needs x of one step or more, but x has shape {x.shape}")
-        return x[:, -1].copy(), x  # a copy: whoever keeps y does not keep all other steps with it
+        return x[:, -1].copy(), (x.shape, x.dtype)  # a copy: whoever keeps y does not keep all other steps with it
 
-    def backward(self, dy: Array, x: Array) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = dy in the last step and 0 in all others."""
-        check_array(self, "dy", dy, (len(x), *x.shape[2:]), x.dtype)
-        dx = np.zeros(x.shape, x.dtype)
+        shape, dtype = form
+        check_array(self, "dy", dy, (shape[0], *shape[2:]), dtype)
+        dx = np.zeros(shape, dtype)
         dx[:, -1] = dy
         return dx

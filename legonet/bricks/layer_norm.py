@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import centred, root_mean_square
+from legonet.special import centred, normalised_backward, root_mean_square, row_means
 
 
 class LayerNorm(Brick[tuple[Array, Array]]):
@@ -39,7 +39,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
     features : int
         The size of the last axis of x.
     eps : float, optional
-        ε > 0, which keeps a row of equal numbers from being divided by 0.
+        ε ≥ 1e-30, which keeps a row of equal numbers from being divided by 0.
     dtype : dtype, optional
         The floating-point dtype of the parameters, and so of x, y and their gradients.
 
@@ -53,7 +53,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
     Raises
     ------
     OptionError
-        If `features` is negative or no whole number, or `eps` is no positive number.
+        If `features` is negative or no whole number, or `eps` no number of at least 1e-30.
     ShapeError, DtypeError
         If x is not of shape (batch, ..., features) and the dtype of the parameters, or dy is not of the shape and dtype
         of x.
@@ -85,7 +85,7 @@ class LayerNorm(Brick[tuple[Array, Array]]):
 
     def __init__(self, features: int, *, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("LayerNorm", "features", features), check_dtype("LayerNorm", dtype)
-        self.eps = check_number("LayerNorm", "eps", eps, above=0)
+        self.eps = check_number("LayerNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
         self.gain, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
 
     @quiet
@@ -93,27 +93,24 @@ class LayerNorm(Brick[tuple[Array, Array]]):
         """Return y = g x̂ + b with x̂ = (x - μ) / σ, and x̂ and σ for `backward`."""
         g, b = self.gain.value, self.bias.value
         check_array(self, "x", x, ("batch", ..., len(g)), g.dtype)
-        normal, _ = centred(rows(x))
-        std, _ = root_mean_square(normal, self.eps)
-        normal /= std
-        y = normal * g
-        y += b
-        return np.asarray(y, x.dtype).reshape(x.shape), (normal.reshape(x.shape), std)
+        c, _ = centred(rows(x))
+        std, _ = root_mean_square(c, self.eps)
+        x_hat = np.divide(c, std, out=c)
+        y = g * x_hat + b
+        return np.asarray(y, x.dtype).reshape(x.shape), (x_hat.reshape(x.shape), std)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and dL/db = Σ dy, and return dL/dx = (h - mean(h) - x̂ mean(h x̂)) / σ with h = dy g."""
-        (normal, std), dtype = cache, self.gain.value.dtype
-        check_array(self, "dy", dy, normal.shape, dtype)
-        dy, normal, g = rows(dy), rows(normal), np.asarray(self.gain.value, std.dtype)
-        product, each, mean = dy * normal, ones(len(dy), std.dtype), g[:, np.newaxis] / len(g)
-        self.gain.grad += each.dot(product)
+        (x_hat, std), g = cache, self.gain.value
+        check_array(self, "dy", dy, x_hat.shape, g.dtype)
+        dy, x_hat, each = rows(np.asarray(dy, std.dtype)), rows(x_hat), ones(len(std), std.dtype)
+        self.gain.grad += each.dot(dy * x_hat)
         self.bias.grad += each.dot(dy)
-        dx = dy * g
-        dx -= dy.dot(mean)  # the mean of h, as the product of dy and g / n
-        dx -= np.multiply(normal, product.dot(mean), out=product)
-        dx /= std
-        return np.asarray(dx, dtype).reshape(cache[0].shape)
+        h = dy * g
+        h -= row_means(h)  # which leaves mean(h x̂) as it is: the mean of x̂ is 0
+        dx = normalised_backward(h, x_hat, std)
+        return np.asarray(dx, g.dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

@@ -1,32 +1,31 @@
 """The long short-term memory, c_t = f_t c_{t-1} + i_t g_t and h_t = o_t tanh(c_t)."""
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.arrays import Array, Mask, quiet, rows
+from legonet.bricks.recurrence import Recurrent, time_first
 from legonet.initializers import Initializer, glorot_uniform, orthogonal
 from legonet.special import sigmoid
 
-from .recurrence import Mask, Recurrent, time_first
 
-Cache: TypeAlias = tuple[Array, Mask | None, Array, Array, Array]
+class Cache(NamedTuple):
+    """What backward needs of each step, with time as the first axis."""
+
+    x: Array
+    gates: Array
+    h: Array
+    c: Array
+    padding: Mask
 
 
-def remembering(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Return 1 for the forget gate, the second of four blocks, and 0 for all others.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from legonet.bricks.lstm import remembering
-    >>> remembering(np.random.default_rng(0), (8,))
-    array([0., 0., 1., 1., 0., 0., 0., 0.])
-    """
-    bias = np.zeros(shape)
-    bias[len(bias) // 4 : len(bias) // 2] = 1.0
-    return bias
+def _one_for_the_forget_gate(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return the bias 1 for the forget gate, the second of four blocks, and 0 for all others."""
+    blocks = np.zeros((4, shape[0] // 4))
+    blocks[1] = 1.0
+    return blocks.ravel()
 
 
 class LSTM(Recurrent[Cache]):
@@ -125,7 +124,7 @@ class LSTM(Recurrent[Cache]):
         *,
         input_weight: Initializer | Array = glorot_uniform,
         hidden_weight: Initializer | Array = orthogonal,
-        bias: Initializer | Array = remembering,
+        bias: Initializer | Array = _one_for_the_forget_gate,
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
@@ -133,52 +132,36 @@ class LSTM(Recurrent[Cache]):
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
-        """Return y, which is h_t = o_t tanh(c_t) at each step, and x, padding, gates, h and c for `backward`."""
+        """Return y, which is h_t = o_t tanh(c_t) at each step, and x, gates, h, c and padding for `backward`."""
         W, U, b = self.input_weight.value, self.hidden_weight.value, self.bias.value
         x, padding = time_first(self, x, mask, W)
         time, batch, hidden = *x.shape[:2], len(U)
         gates = (rows(x).dot(W) + b).reshape(time, batch, 4 * hidden)
         i, f, g, o = np.split(gates, 4, axis=2)
-        h, c = np.zeros((2, time + 1, batch, hidden), W.dtype)
+        i[padding], f[padding], o[padding] = -np.inf, np.inf, -np.inf  # there the gates are 0, 1, 0 and keep c
+        (h, c), padding = np.zeros((2, time + 1, batch, hidden), W.dtype), padding[:, :, np.newaxis]
         for t in range(time):
             a = gates[t] + h[t].dot(U)
             gates[t] = sigmoid(a)
             g[t] = np.tanh(a[:, 2 * hidden : 3 * hidden])
-            if padding is not None:  # there the gates keep c
-                i[t, padding[t]], f[t, padding[t]], o[t, padding[t]] = 0.0, 1.0, 0.0
             c[t + 1] = f[t] * c[t] + i[t] * g[t]
             h[t + 1] = o[t] * np.tanh(c[t + 1])
-            if padding is not None:
-                h[t + 1, padding[t]] = h[t, padding[t]]
-        return h[1:].swapaxes(0, 1), (x, padding, gates, h, c)
+            np.copyto(h[t + 1], h[t], where=padding[t])
+        return h[1:].swapaxes(0, 1), Cache(x, gates, h, c, padding)
 
-    @quiet
-    def backward(self, dy: Array, cache: Cache) -> Array:
-        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
-        x, padding, gates, h, c = cache
-        time, batch, hidden = h[1:].shape
-        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
-        dy, U = dy.swapaxes(0, 1), self.hidden_weight.value
+    def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:
+        (_, gates, h, c, padding), U = cache, self.hidden_weight.value
         i, f, g, o = np.split(gates, 4, axis=2)
-        slopes = gates * (1.0 - gates)  # 0 at padding, as the gates there are 0 or 1
-        slopes[:, :, 2 * hidden : 3 * hidden] = 1.0 - g * g
         tanh_c = np.tanh(c[1:])
         dc_dh = o * (1.0 - tanh_c * tanh_c)
-        da = np.empty_like(gates)
-        di, df, dg, do = np.split(da, 4, axis=2)
-        dh, dc = np.zeros((2, batch, hidden), h.dtype)
-        for t in reversed(range(time)):
-            dh = dh + dy[t]
-            dc = dc + dh * dc_dh[t]
-            di[t], df[t], dg[t], do[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c[t]
-            da[t] *= slopes[t]
-            dc = dc * f[t]
-            before = da[t].dot(U.T)
-            if padding is not None:
-                before[padding[t]] = dh[padding[t]]
-            dh = before
-        self.input_weight.grad += rows(x).T.dot(rows(da))
-        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(da))
-        self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
-        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(x.shape)
-        return dx.swapaxes(0, 1)
+        slopes = gates * (1.0 - gates)  # of i, f and o; 0 at padding, where these are 0 or 1
+        slopes[:, :, 2 * len(U) : 3 * len(U)] = 1.0 - g * g
+        slopes *= np.concatenate([g, c[:-1], i, tanh_c], axis=2)
+        da, dh, dc = np.empty_like(gates), np.zeros_like(h[0]), np.zeros_like(c[0])
+        for t in reversed(range(len(dy))):
+            dh_t = dh + dy[t]
+            dc_t = dc + dh_t * dc_dh[t]
+            da[t] = slopes[t] * np.concatenate([dc_t, dc_t, dc_t, dh_t], axis=1)
+            dh, dc = da[t].dot(U.T), dc_t * f[t]
+            np.copyto(dh, dh_t, where=padding[t])
+        return da, da

@@ -1,21 +1,32 @@
 """Multi-head self-attention, softmax(Q Kᵀ / √d) V in several heads."""
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, quiet
+from legonet.arrays import Array, Mask, check_array, quiet
 from legonet.brick import Brick
-from legonet.bricks.attention import in_heads, shares
+from legonet.bricks.attention import attention_weights, in_heads
 from legonet.bricks.linear import Linear
-from legonet.checks import check_dtype, check_rng, check_size
+from legonet.checks import check_dtype, check_flag, check_integer, check_rng, check_size
 from legonet.errors import OptionError
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
-class MultiHeadAttention(Brick[tuple[Any, ...]]):
+class Cache(NamedTuple):
+    """What backward needs; all but x and the mixture have an axis of heads, (batch, heads, time, ...)."""
+
+    x: Array
+    q: Array  # divided by √d
+    k: Array
+    v: Array
+    weights: Array
+    mixture: Array
+
+
+class MultiHeadAttention(Brick[Cache]):
     r"""Self-attention: each position of a sequence gets a mixture of all positions, weighted by how well they match.
 
     .. math::
@@ -65,7 +76,7 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
     Raises
     ------
     OptionError
-        If a size is negative or no whole number, or `heads` does not divide `features`.
+        If a size is negative or no whole number, `heads` does not divide `features`, or `causal` is not True or False.
     ShapeError, DtypeError
         If x or dy is not (batch, time, features), or the mask is no array of bool of shape (batch, time).
 
@@ -73,6 +84,8 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
     -----
     The optional ``mask``, of shape (batch, time), is True where there is real data; nothing sees a position where it is
     False. A position that sees none at all has the mixture 0, so that y is the output's bias, where PyTorch gives NaN.
+
+    The attention weights A of a pass are in its cache, ``cache.weights``, of shape (batch, heads, time, time).
 
     PyTorch's ``MultiheadAttention`` with ``batch_first=True`` holds the transposes of both weights, and its masks say
     True where a key is hidden. By default it draws the output's weight differently.
@@ -110,16 +123,18 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        who, features = "MultiHeadAttention", check_size("MultiHeadAttention", "features", features)
-        self.heads, self.causal = check_size(who, "heads", heads), causal
-        if self.heads == 0 or features % self.heads:
+        who = type(self).__name__
+        features = check_size(who, "features", features)
+        self.heads = check_integer(who, "heads", heads, at_least=1)
+        self.causal = check_flag(who, "causal", causal)
+        if features % self.heads:
             raise OptionError(f"{who} needs heads as a divisor of features, {features}, but heads is {heads}")
         rng, dtype = check_rng(who, rng), check_dtype(who, dtype)
         self.qkv = Linear(features, 3 * features, weight=weight, bias=bias, rng=rng, dtype=dtype)
         self.output = Linear(features, features, weight=weight, bias=bias, rng=rng, dtype=dtype)
 
     @quiet
-    def forward(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> tuple[Array, tuple[Any, ...]]:
+    def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
         """Return y = M W_out + b_out with M = softmax(Q Kᵀ / √d) V in each head, and what made it for `backward`."""
         W = self.output.weight.value
         check_array(self, "x", x, ("batch", "time", len(W)), W.dtype)
@@ -127,13 +142,13 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
             check_array(self, "mask", mask, x.shape[:2], np.bool_)
         q, k, v = in_heads(self.qkv(x), self.heads, parts=3)
         q = q / math.sqrt(q.shape[-1])
-        a = shares(q @ k.mT, causal=self.causal, mask=mask)
+        a = attention_weights(q @ k.mT, causal=self.causal, mask=mask)
         m = np.empty(x.shape, x.dtype)
         np.matmul(a, v, out=in_heads(m, self.heads)[0])
-        return self.output(m), (x, q, k, v, a, m)
+        return self.output(m), Cache(x, q, k, v, a, m)
 
     @quiet
-    def backward(self, dy: Array, cache: tuple[Any, ...]) -> Array:
+    def backward(self, dy: Array, cache: Cache) -> Array:
         """Add the gradients of weights and biases and return dL/dx = [dQ dK dV] Wᵀ."""
         x, q, k, v, a, m = cache
         check_array(self, "dy", dy, x.shape, x.dtype)
@@ -149,7 +164,7 @@ class MultiHeadAttention(Brick[tuple[Any, ...]]):
         np.matmul(ds.mT, q, out=dk)
         return self.qkv.backward(dqkv, x)
 
-    def __call__(self, x: Array, mask: npt.NDArray[np.bool_] | None = None) -> Array:
+    def __call__(self, x: Array, mask: Mask | None = None) -> Array:
         """Return y alone, as inference needs it."""
         return self.forward(x, mask)[0]
 

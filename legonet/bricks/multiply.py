@@ -50,10 +50,11 @@ class Multiply(Brick[tuple[Array, ...]]):
     (array([30., 35.]), array([20.,  0.]), array([6., 0.]))
     """
 
+    @quiet
     def forward(self, *inputs: Array) -> tuple[Array, tuple[Array, ...]]:
         """Return y = Π x_i, and the inputs for `backward`."""
         check_alike(self, inputs)
-        return self._product(inputs), inputs
+        return reduce(np.multiply, inputs[1:], +inputs[0]), inputs
 
     @quiet
     def backward(self, dy: Array, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -62,7 +63,3 @@ class Multiply(Brick[tuple[Array, ...]]):
         before = accumulate(inputs[:-1], np.multiply, initial=dy)  # dy, dy x₁, dy x₁ x₂, ...
         after = [*accumulate(inputs[:0:-1], np.multiply, initial=np.ones_like(dy))]  # 1, x_n, x_n x_n-1, ...
         return tuple(map(np.multiply, before, reversed(after)))
-
-    @quiet
-    def _product(self, inputs: tuple[Array, ...]) -> Array:
-        return reduce(np.multiply, inputs[1:], +inputs[0])

@@ -19,7 +19,8 @@ class PReLU(Brick[Array]):
         \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} \, ([x > 0] + a \, [x \le 0])
 
     The sum runs over all entries that share the slope. With one slope, x has one axis or more, of any sizes; with
-    several, x has shape (batch, features, ...), as rows and images have.
+    several, x has shape (batch, features, ...), as rows and images have. Axis 1 of a sequence, (batch, time, features),
+    is the time: put the brick between two `Transpose` (2, 1) for slopes of its features.
 
     Parameters
     ----------

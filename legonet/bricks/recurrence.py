@@ -1,26 +1,40 @@
-"""What the recurrent bricks share: how they draw their parameters and take a sequence."""
+"""What the recurrent bricks share: how they draw their parameters, take a sequence, and sum up gradients."""
 
-from typing import TypeAlias, TypeVar
+from abc import abstractmethod
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, Mask, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
 from legonet.initializers import Initializer, initialize
 from legonet.parameter import Parameter
 
-Cache = TypeVar("Cache")
 
-Mask: TypeAlias = npt.NDArray[np.bool_]
-"""A NumPy array of truth values."""
+class Steps(Protocol):
+    """What the cache of every recurrent brick has: its inputs and states, with time as the first axis."""
+
+    @property
+    def x(self) -> Array:
+        """The inputs x_1, ..., x_T."""
+
+    @property
+    def h(self) -> Array:
+        """The states h_0, ..., h_T."""
+
+
+Cache = TypeVar("Cache", bound=Steps)
 
 
 class Recurrent(Brick[Cache]):
-    """A recurrent brick without its passes: it has three parameters, and prints with its sizes.
+    """A recurrent brick without its steps: it has three parameters, sums up their gradients, and prints with its sizes.
 
     The columns of W and U come in blocks, one for each gate, and an initializer draws each block by itself.
+
+    With a = x W + b and u = h U, what is left to the brick is `forward`, and dL/da and dL/du from the last step to the
+    first.
 
     Parameters
     ----------
@@ -78,12 +92,38 @@ class Recurrent(Brick[Cache]):
         self.hidden_weight = draw("hidden_weight", U, hidden)
         self.bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
 
+    @abstractmethod
+    def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:
+        """Return dL/da and dL/du at each step; dy has time as its first axis, and so have they."""
+
+    @quiet
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ du_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
+        da = self._add_gradients(dy, cache)
+        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(cache.x.shape)
+        return dx.swapaxes(0, 1)
+
+    @quiet
+    def backward_parameters(self, dy: Array, cache: Cache) -> None:
+        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ du_t and dL/db = Σ da_t."""
+        self._add_gradients(dy, cache)
+
+    def _add_gradients(self, dy: Array, cache: Cache) -> Array:
+        x, h = cache.x, cache.h
+        time, batch, hidden = h[1:].shape
+        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
+        da, du = self._back_in_time(dy.swapaxes(0, 1), cache)
+        self.input_weight.grad += rows(x).T.dot(rows(da))
+        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(du))
+        self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))
+        return da
+
     def __repr__(self) -> str:
         inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype
         return f"{type(self).__name__}({inputs}, {hidden}{'' if dtype == np.float64 else f', dtype={dtype}'})"
 
 
-def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Array, Mask | None]:
+def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Array, Mask]:
     """Check a sequence and its mask, and return them with time as the first axis.
 
     Parameters
@@ -101,8 +141,8 @@ def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Arra
     -------
     x : numpy.ndarray
         Of shape (time, batch, in_features); where the mask is False, 0, whatever was there.
-    padding : numpy.ndarray or None
-        Of shape (time, batch): True where the mask is False.
+    padding : numpy.ndarray
+        Of shape (time, batch): True where the mask is False, so nowhere without a mask.
 
     Examples
     --------
@@ -114,6 +154,6 @@ def time_first(who: object, x: Array, mask: Mask | None, W: Array) -> tuple[Arra
     """
     check_array(who, "x", x, ("batch", "time", len(W)), W.dtype)
     if mask is None:
-        return x.swapaxes(0, 1), None
+        return x.swapaxes(0, 1), np.zeros(x.shape[1::-1], np.bool_)
     check_array(who, "mask", mask, x.shape[:2], np.bool_)
     return np.where(mask[:, :, np.newaxis], x, W.dtype.type(0.0)).swapaxes(0, 1), ~mask.T

@@ -1,16 +1,14 @@
 """The same numbers in another shape; the batch stays."""
 
 import math
-import sys
 
-import numpy as np
-
-from legonet.arrays import Array, brief, check_array
+from legonet.arrays import Array, Form, brief, check_array
 from legonet.brick import Brick
+from legonet.checks import check_integer
 from legonet.errors import OptionError, ShapeError
 
 
-class Reshape(Brick[Array]):
+class Reshape(Brick[Form]):
     r"""The numbers of each row of the batch, in the same order, in another shape.
 
     .. math::
@@ -35,7 +33,7 @@ class Reshape(Brick[Array]):
     Raises
     ------
     OptionError
-        If a size is neither -1 nor a whole number of at least 0, or -1 comes twice or beside 0.
+        If a size is no whole number of at least -1, or -1 comes twice or beside 0.
     ShapeError, DtypeError
         If x is no floating-point array whose rows fill the shape, or dy is not of the shape and dtype of y.
 
@@ -62,38 +60,29 @@ class Reshape(Brick[Array]):
     """
 
     def __init__(self, *shape: int) -> None:
-        self.shape = tuple(map(_size, shape))
+        self.shape = tuple(check_integer("Reshape", "each size", size, at_least=-1) for size in shape)
         if -1 in self.shape and (self.shape.count(-1) > 1 or 0 in self.shape):
             raise OptionError(f"Reshape needs -1 at most once and not beside 0, but the shape is {self.shape}")
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y = reshape(x), and x for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y = reshape(x), and the shape and dtype of x for `backward`."""
         check_array(self, "x", x)
-        return x.reshape(len(x), *_sizes(self, x)), x
+        return x.reshape(self._filled(x.shape)), (x.shape, x.dtype)
 
-    def backward(self, dy: Array, x: Array) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = dy in the shape of x."""
-        check_array(self, "dy", dy, (len(x), *_sizes(self, x)), x.dtype)
-        return dy.reshape(x.shape)
+        shape, dtype = form
+        check_array(self, "dy", dy, self._filled(shape), dtype)
+        return dy.reshape(shape)
+
+    def _filled(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of y for that of x; -1 stands for what the other sizes leave."""
+        row, known = math.prod(shape[1:]), math.prod(size for size in self.shape if size != -1)
+        free = -1 in self.shape
+        if row % known if free else row != known:
+            needed = f"rows of a size divisible by {known}" if free else f"rows of size {known}"
+            raise ShapeError(f"{brief(self, 80)} needs {needed}, but x has shape {brief(repr(shape))}: {row} a row")
+        return shape[0], *(row // known if size == -1 else size for size in self.shape)
 
     def __repr__(self) -> str:
         return f"Reshape({', '.join(map(str, self.shape))})"
-
-
-def _size(size: int) -> int:
-    """Return a size as an int, or refuse it."""
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or not -1 <= size <= sys.maxsize:
-        needed = "Reshape needs each size as a whole number >= 0, or one as -1"
-        raise OptionError(f"{needed}, but it is {brief(repr(size))}")
-    return int(size)
-
-
-def _sizes(reshape: Reshape, x: Array) -> tuple[int, ...]:
-    """Return the sizes of y after the batch; -1 stands for what the others leave."""
-    row, known = math.prod(x.shape[1:]), math.prod(size for size in reshape.shape if size >= 0)
-    free = -1 in reshape.shape
-    if row % known if free else row != known:
-        needed = f"rows of a size divisible by {known}" if free else f"rows of size {known}"
-        raise ShapeError(f"{brief(reshape, 80)} needs {needed}, but x has shape {brief(repr(x.shape))}: {row} a row")
-    return tuple(row // known if size == -1 else size for size in reshape.shape)

@@ -7,7 +7,7 @@ from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
 from legonet.parameter import Parameter
-from legonet.special import root_mean_square
+from legonet.special import normalised_backward, root_mean_square
 
 
 class RMSNorm(Brick[tuple[Array, Array]]):
@@ -34,7 +34,7 @@ class RMSNorm(Brick[tuple[Array, Array]]):
     features : int
         The size of the last axis of x.
     eps : float, optional
-        ε > 0, which keeps a row of zeros from being divided by 0.
+        ε ≥ 1e-30, which keeps a row of zeros from being divided by 0.
     dtype : dtype, optional
         The floating-point dtype of the parameter, and so of x, y and their gradients.
 
@@ -46,7 +46,7 @@ class RMSNorm(Brick[tuple[Array, Array]]):
     Raises
     ------
     OptionError
-        If `features` is negative or no whole number, or `eps` is no positive number.
+        If `features` is negative or no whole number, or `eps` no number of at least 1e-30.
     ShapeError, DtypeError
         If x is not of shape (batch, ..., features) and the dtype of the parameter, or dy is not of the shape and dtype
         of x.
@@ -78,7 +78,7 @@ class RMSNorm(Brick[tuple[Array, Array]]):
 
     def __init__(self, features: int, *, eps: float = 1e-6, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("RMSNorm", "features", features), check_dtype("RMSNorm", dtype)
-        self.eps = check_number("RMSNorm", "eps", eps, above=0)
+        self.eps = check_number("RMSNorm", "eps", eps, at_least=1e-30)  # it is not 0 in float32, nor is its root
         self.gain = Parameter(np.ones(features, dtype))
 
     @quiet
@@ -87,21 +87,18 @@ class RMSNorm(Brick[tuple[Array, Array]]):
         g = self.gain.value
         check_array(self, "x", x, ("batch", ..., len(g)), g.dtype)
         root, _ = root_mean_square(rows(x), self.eps)
-        normal = rows(x) / root
-        return np.asarray(normal * g, x.dtype).reshape(x.shape), (normal.reshape(x.shape), root)
+        x_hat = rows(x) / root
+        return np.asarray(g * x_hat, x.dtype).reshape(x.shape), (x_hat.reshape(x.shape), root)
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Array]) -> Array:
         """Add dL/dg = Σ dy x̂ and return dL/dx = (h - x̂ mean(h x̂)) / r with h = dy g."""
-        (normal, root), dtype = cache, self.gain.value.dtype
-        check_array(self, "dy", dy, normal.shape, dtype)
-        dy, normal, g = rows(dy), rows(normal), np.asarray(self.gain.value, root.dtype)
-        product, mean = dy * normal, g[:, np.newaxis] / len(g)
-        self.gain.grad += ones(len(dy), root.dtype).dot(product)
-        dx = dy * g
-        dx -= np.multiply(normal, product.dot(mean), out=product)  # the mean of h x̂, as that of dy x̂ times g
-        dx /= root
-        return np.asarray(dx, dtype).reshape(cache[0].shape)
+        (x_hat, root), g = cache, self.gain.value
+        check_array(self, "dy", dy, x_hat.shape, g.dtype)
+        dy, x_hat = rows(np.asarray(dy, root.dtype)), rows(x_hat)
+        self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat)
+        dx = normalised_backward(dy * g, x_hat, root)
+        return np.asarray(dx, g.dtype).reshape(cache[0].shape)
 
     def __repr__(self) -> str:
         features, dtype = len(self.gain.value), self.gain.value.dtype

@@ -1,16 +1,21 @@
 """The simple recurrent brick, h_t = tanh(x_t W + h_{t-1} U + b)."""
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, ones, quiet, rows
+from legonet.arrays import Array, Mask, quiet, rows
+from legonet.bricks.recurrence import Recurrent, time_first
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 
-from .recurrence import Mask, Recurrent, time_first
 
-Cache: TypeAlias = tuple[Array, Mask | None, Array]
+class Cache(NamedTuple):
+    """What backward needs of each step, with time as the first axis."""
+
+    x: Array
+    h: Array
+    padding: Mask
 
 
 class RNN(Recurrent[Cache]):
@@ -99,38 +104,24 @@ class RNN(Recurrent[Cache]):
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:
-        """Return y, which is h_t = tanh(x_t W + h_{t-1} U + b) at each step, and x, padding and h for `backward`."""
+        """Return y, which is h_t = tanh(x_t W + h_{t-1} U + b) at each step, and x, h and padding for `backward`."""
         W, U, b = self.input_weight.value, self.hidden_weight.value, self.bias.value
         x, padding = time_first(self, x, mask, W)
-        time, batch, _ = x.shape
-        a = (rows(x).dot(W) + b).reshape(time, batch, len(U))
-        h = np.zeros((time + 1, batch, len(U)), W.dtype)
+        time, batch, hidden = *x.shape[:2], len(U)
+        a = (rows(x).dot(W) + b).reshape(time, batch, hidden)
+        h, padding = np.zeros((time + 1, batch, hidden), W.dtype), padding[:, :, np.newaxis]
         for t in range(time):
             h[t + 1] = np.tanh(a[t] + h[t].dot(U))
-            if padding is not None:
-                h[t + 1, padding[t]] = h[t, padding[t]]
-        return h[1:].swapaxes(0, 1), (x, padding, h)
+            np.copyto(h[t + 1], h[t], where=padding[t])
+        return h[1:].swapaxes(0, 1), Cache(x, h, padding)
 
-    @quiet
-    def backward(self, dy: Array, cache: Cache) -> Array:
-        """Add dL/dW = Σ x_tᵀ da_t, dL/dU = Σ h_{t-1}ᵀ da_t and dL/db = Σ da_t, and return dL/dx_t = da_t Wᵀ."""
-        x, padding, h = cache
-        time, batch, hidden = h[1:].shape
-        check_array(self, "dy", dy, (batch, time, hidden), h.dtype)
-        dy, U = dy.swapaxes(0, 1), self.hidden_weight.value
-        da = 1.0 - h[1:] * h[1:]
-        if padding is not None:
-            da[padding] = 0.0
-        dh = np.zeros((batch, hidden), h.dtype)
-        for t in reversed(range(time)):
-            dh = dh + dy[t]
-            da[t] *= dh
-            before = da[t].dot(U.T)
-            if padding is not None:
-                before[padding[t]] = dh[padding[t]]
-            dh = before
-        self.input_weight.grad += rows(x).T.dot(rows(da))
-        self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(da))
-        self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))
-        dx: Array = rows(da).dot(self.input_weight.value.T).reshape(x.shape)
-        return dx.swapaxes(0, 1)
+    def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:
+        (_, h, padding), U = cache, self.hidden_weight.value
+        da = np.where(padding, 0.0, 1.0 - h[1:] * h[1:])  # that is dh_t/da_t, still to be multiplied by dL/dh_t
+        dh = np.zeros_like(h[0])
+        for t in reversed(range(len(dy))):
+            dh_t = dh + dy[t]
+            da[t] *= dh_t
+            dh = da[t].dot(U.T)
+            np.copyto(dh, dh_t, where=padding[t])
+        return da, da

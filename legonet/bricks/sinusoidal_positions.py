@@ -1,18 +1,16 @@
 """Sinusoidal positions, y = x + P: each step of a sequence gets a pattern of waves that is its own."""
 
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
-
-Kind: TypeAlias = tuple[tuple[int, ...], "np.dtype[Any]"]
 
 
 @lru_cache(maxsize=8)
-def waves(time: int, features: int, dtype: "np.dtype[Any]") -> Array:
+def waves(time: int, features: int, dtype: np.dtype[np.floating[Any]]) -> Array:
     """Return P of shape (time, features), read-only, the same array for the same arguments.
 
     Examples
@@ -33,7 +31,7 @@ def waves(time: int, features: int, dtype: "np.dtype[Any]") -> Array:
     return P
 
 
-class SinusoidalPositions(Brick[Kind]):
+class SinusoidalPositions(Brick[Form]):
     r"""Waves added to a sequence, from which a brick that sees all steps alike can tell where each of them stands.
 
     .. math::
@@ -51,6 +49,9 @@ class SinusoidalPositions(Brick[Kind]):
 
     Notes
     -----
+    The waves are as large as 1: let x be so too, or they drown it. An embedding in front draws its numbers so with
+    ``weight=partial(normal, std=1.0)``.
+
     With an odd number of features the last one is a sine without its cosine. PyTorch has no such layer.
 
     References
@@ -67,13 +68,13 @@ class SinusoidalPositions(Brick[Kind]):
             [ 0.91, -0.42,  0.02,  1.  ]]])
     """
 
-    def forward(self, x: Array) -> tuple[Array, Kind]:
-        """Return y = x + P, and its shape and dtype for `backward`."""
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y = x + P, and the shape and dtype of y for `backward`."""
         check_array(self, "x", x, ("batch", "time", "features"))
         y = x + waves(*x.shape[1:], x.dtype)
         return y, (y.shape, y.dtype)
 
-    def backward(self, dy: Array, kind: Kind) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = dy."""
-        check_array(self, "dy", dy, *kind)
+        check_array(self, "dy", dy, *form)
         return dy

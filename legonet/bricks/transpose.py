@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import ROWS, Array, Form, check_array
 from legonet.brick import Brick
 from legonet.checks import check_size
 from legonet.errors import OptionError
 
 
-class Transpose(Brick[Array]):
+class Transpose(Brick[Form]):
     r"""The axes after the batch in another order: by default the last one first, as a matrix is transposed.
 
     .. math::
@@ -69,19 +69,23 @@ class Transpose(Brick[Array]):
             count = f"1 to {len(axes)} once" if len(axes) > 1 else "1"
             raise OptionError(f"Transpose needs each of the axes {count}, the batch left out, but got {self.axes}")
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return y, x with its axes in the new order, and x for `backward`."""
-        check_array(self, "x", x, ("batch", *(map("size {}".format, sorted(self.axes)) if self.axes else (...,))))
-        return x.transpose(_order(self, x)), x
+    def forward(self, x: Array) -> tuple[Array, Form]:
+        """Return y, x with its axes in the new order, and the shape and dtype of x for `backward`."""
+        sizes = [f"size {axis}" for axis in sorted(self.axes)]
+        check_array(self, "x", x, ("batch", *sizes) if sizes else ROWS)
+        return x.transpose(_order(self.axes, x.ndim)), (x.shape, x.dtype)
 
-    def backward(self, dy: Array, x: Array) -> Array:
+    def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx, dy with its axes in the old order."""
-        check_array(self, "dy", dy, x.transpose(_order(self, x)).shape, x.dtype)
-        return dy.transpose(np.argsort(_order(self, x)))
+        shape, dtype = form
+        order = _order(self.axes, len(shape))
+        check_array(self, "dy", dy, tuple(shape[axis] for axis in order), dtype)
+        return dy.transpose(np.argsort(order))
 
     def __repr__(self) -> str:
         return f"Transpose({', '.join(map(str, self.axes))})"
 
 
-def _order(transpose: Transpose, x: Array) -> tuple[int, ...]:
-    return 0, *(transpose.axes or range(x.ndim - 1, 0, -1))
+def _order(axes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return the axis of x that each of the `count` axes of y is."""
+    return 0, *(axes or range(count - 1, 0, -1))

@@ -4,9 +4,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, brief, check_array
+from legonet.arrays import Array, Mask, brief, check_array
 from legonet.brick import Brick
-from legonet.bricks.recurrence import Mask
 from legonet.errors import OptionError
 from legonet.graphs.gradients import plus
 from legonet.graphs.mermaid import Draw

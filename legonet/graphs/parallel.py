@@ -32,7 +32,7 @@ class Parallel(Brick[tuple[list[Any], Any]]):
     *bricks : Brick
         One or more, f_1 to f_n. An empty `Sequential` hands x on as it is.
     merge : Brick, optional
-        The brick m, of n inputs: `Add`, `Mean`, `Multiply`, `Concatenate` or your own.
+        The brick m, of n inputs: `Add`, `Average`, `Multiply`, `Concatenate` or your own.
 
     Attributes
     ----------

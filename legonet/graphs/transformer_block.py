@@ -6,14 +6,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, quiet
+from legonet.arrays import Array, Mask, quiet
 from legonet.brick import Brick
 from legonet.bricks.dropout import Dropout
 from legonet.bricks.gelu import GELU
 from legonet.bricks.layer_norm import LayerNorm
 from legonet.bricks.linear import Linear
 from legonet.bricks.multi_head_attention import MultiHeadAttention
-from legonet.bricks.recurrence import Mask
 from legonet.checks import check_dtype, check_flag, check_rng, check_size
 from legonet.graphs.mermaid import Draw
 from legonet.graphs.outline import outline

@@ -3,7 +3,7 @@
 from .exponentials import log_softmax, softmax
 from .gaussian import gelu, gelu_slope
 from .logistic import sigmoid, silu, silu_slope, softplus
-from .moments import centred, root_mean_square, row_means
+from .moments import centred, normalised_backward, root_mean_square, row_means
 from .sums import sum_of_squares, wide_sum
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "gelu",
     "gelu_slope",
     "log_softmax",
+    "normalised_backward",
     "root_mean_square",
     "row_means",
     "sigmoid",

@@ -248,7 +248,11 @@ class Probe:
         found: dict[str, Array | None] = {}
         for variable in self.variables:
             gradient = by_input[variable.name] if variable.parameter is None else variable.parameter.grad
-            found[variable.label] = None if gradient is None else np.array(gradient)
+            try:
+                found[variable.label] = None if gradient is None else np.array(gradient)
+            except ValueError:
+                given = f"{variable.label} as a {type(gradient).__name__} of unequal parts"
+                raise Fault(f"backward gives {given}, but it must be a NumPy array", "shape", variable.label) from None
         return found
 
     def by_inputs(self, result: Any) -> list[Any]:

@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
 
-from legonet import Add, DtypeError, OptionError, ShapeError
+from legonet import Add, DtypeError, OptionError, Parallel, Sequential, ShapeError
 from legonet.testing import brick_test
 from strategies import alike_cases, normal
 
 add = Add()
 cases = alike_cases(Add)
-
-EQUIVALENT = {
-    "Add.backward: dy.copy() → dy": "the same numbers; that each is an array of its own has a test below",
-}
 
 test_its_derivative_for_one_input = brick_test(Add, "(batch, ...)", independent_rows=True)
 test_its_derivative = brick_test(Add, *["(batch, ...)"] * 2, independent_rows=True)
@@ -23,13 +19,18 @@ def test_the_numbers_worked_by_hand():
     assert [dx.tolist() for dx in add.backward(np.array([[3.0, 4.0]]), cache)] == [[[3.0, 4.0]]] * 3
 
 
-def test_every_gradient_and_a_sum_of_one_input_are_arrays_of_their_own():
+def test_a_sum_of_one_input_is_an_array_of_its_own_and_every_gradient_is_the_upstream_one_itself():
     x, dy = normal(2, 3), normal(2, 3, seed=1)
-    y, cache = add.forward(x)
-    assert not np.shares_memory(y, x)
-    _, cache = add.forward(x, x)
-    first, second = add.backward(dy, cache)
-    assert not any(np.shares_memory(a, b) for a, b in [(first, second), (first, dy), (second, dy)])
+    assert not np.shares_memory(add(x), x)
+    first, second = add.backward(dy, add.forward(x, x)[1])
+    assert first is second is dy
+
+
+def test_gradients_that_are_one_array_meet_without_being_written_into():
+    net, x, dy = Parallel(Sequential(), Sequential(), Sequential(), merge=add), normal(2, 3), normal(2, 3, seed=1)
+    before = dy.copy()
+    np.testing.assert_allclose(net.backward(dy, net.forward(x)[1]), 3 * dy)
+    np.testing.assert_array_equal(dy, before)
 
 
 def test_infinity_minus_infinity_and_overflow_pass_without_a_warning():

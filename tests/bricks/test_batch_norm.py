@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet import SGD, BatchNorm, DtypeError, Linear, MSELoss, OptionError, Sequential, ShapeError, Tanh
+from legonet import SGD, BatchNorm, DtypeError, Linear, MSELoss, OptionError, Sequential, ShapeError, Tanh, Transpose
 from legonet.testing import brick_test, check_brick
 from legonet.training import backpropagate
 from strategies import normal, seeds
@@ -19,17 +19,18 @@ _VECTOR = "a vector is its own transpose"
 _ONE_COLUMN = "of one column, the first is the last"
 
 EQUIVALENT = {
-    "BatchNorm.backward: self.gain.grad += n * along[:, 0] → self.gain.grad += (n * along[:, 0]).T": _VECTOR,
-    "BatchNorm.backward: self.bias.grad += n * mean[:, 0] → self.bias.grad += (n * mean[:, 0]).T": _VECTOR,
+    "BatchNorm.backward: self.gain.grad += n * mean_dy_x_hat[:, 0]"
+    " → self.gain.grad += (n * mean_dy_x_hat[:, 0]).T": _VECTOR,
+    "BatchNorm.backward: self.bias.grad += n * mean_dy[:, 0] → self.bias.grad += (n * mean_dy[:, 0]).T": _VECTOR,
     "BatchNorm.backward: 0 → -1": _ONE_COLUMN,
     "BatchNorm.backward: 0 → -1 (2)": _ONE_COLUMN,
     "BatchNorm.backward: np.asarray(dx, g.dtype) → dx": "it tells apart float16 alone, which has a test of its own",
 }
 
 
-def norm_with(features, seed, dtype=np.float64, eps=1e-5):
-    norm = BatchNorm(features, eps=eps, dtype=dtype)
-    norm.gain.value, norm.bias.value = (normal(features, seed=seed + k, dtype=dtype) for k in (1, 2))
+def norm_with(channels, seed, dtype=np.float64, eps=1e-5):
+    norm = BatchNorm(channels, eps=eps, dtype=dtype)
+    norm.gain.value, norm.bias.value = (normal(channels, seed=seed + k, dtype=dtype) for k in (1, 2))
     return norm
 
 
@@ -62,10 +63,10 @@ def both(norm, x, dy):
 
 
 test_its_derivative = brick_test(
-    BatchNorm, "(batch, features)", options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]}, call_differs=True
+    BatchNorm, "(batch, channels)", options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]}, call_differs=True
 )
 test_its_derivative_for_images = brick_test(
-    BatchNorm, "(batch, features, height, width)", sizes={"height": [1, 2], "width": [2, 1]}, call_differs=True
+    BatchNorm, "(batch, channels, height, width)", sizes={"height": [1, 2], "width": [2, 1]}, call_differs=True
 )
 
 
@@ -199,6 +200,12 @@ def test_a_check_of_the_gradient_leaves_the_running_statistics_alone():
     assert norm.running_mean.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_the_features_of_a_sequence_are_normalised_between_two_transposes():
+    x = normal(4, 5, 3) * 7 + 2
+    y = Sequential(Transpose(2, 1), BatchNorm(3), Transpose(2, 1)).forward(x)[0]
+    np.testing.assert_allclose(y, (x - x.mean(axis=(0, 1))) / np.sqrt(x.var(axis=(0, 1)) + 1e-5), rtol=1e-12)
+
+
 def test_float16_has_running_statistics_of_float32():
     norm = BatchNorm(1, dtype=np.float16, momentum=1.0)
     norm.forward(np.array([[-600.0], [600.0]], np.float16))
@@ -250,15 +257,15 @@ def test_a_bad_upstream_gradient_is_refused():
         norm.backward(np.zeros((3, 3)), norm.forward(np.zeros((4, 3)))[1])
 
 
-@pytest.mark.parametrize("features", [-1, 2.0, "3", None])
-def test_a_size_that_is_none_is_refused(features):
-    with pytest.raises(OptionError, match="BatchNorm needs features as a whole number >= 0, but features is"):
-        BatchNorm(features)
+@pytest.mark.parametrize("channels", [-1, 2.0, "3", None])
+def test_a_size_that_is_none_is_refused(channels):
+    with pytest.raises(OptionError, match="BatchNorm needs channels as a whole number >= 0, but channels is"):
+        BatchNorm(channels)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, "1e-5", None])
+@pytest.mark.parametrize("eps", [0, 1e-31, -1e-5, np.nan, "1e-5", None])
 def test_an_eps_that_is_none_is_refused(eps):
-    with pytest.raises(OptionError, match="BatchNorm needs eps as a finite number > 0, but eps is"):
+    with pytest.raises(OptionError, match="BatchNorm needs eps as a finite number >= 1e-30, but eps is"):
         BatchNorm(3, eps=eps)
 
 
@@ -266,6 +273,14 @@ def test_an_eps_that_is_none_is_refused(eps):
 def test_a_momentum_that_is_none_is_refused(momentum):
     with pytest.raises(OptionError, match="BatchNorm needs momentum as a finite number >= 0 and <= 1, but momentum is"):
         BatchNorm(3, momentum=momentum)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
+    norm, x = BatchNorm(2, eps=1e-30, dtype=dtype), np.ones((3, 2), dtype)
+    y, cache = norm.forward(x)
+    assert not y.any()
+    assert not norm.backward(np.zeros_like(x), cache).any()
 
 
 def test_it_prints_as_it_is_written():

@@ -42,9 +42,13 @@ def test_so_many_entries_are_left_out_and_the_mean_stays(rate):
     assert set(np.unique(y).tolist()) == {0.0, 1 / (1 - rate)}
 
 
-def test_with_rate_0_nothing_is_left_out():
-    x = normal(3, 4)
-    assert np.array_equal(Dropout(0).forward(x)[0], x)
+def test_with_rate_0_nothing_is_left_out_and_nothing_is_drawn():
+    x, dropout = normal(5, 4), Dropout(0, rng=0)
+    before = dropout.rng.bit_generator.state
+    y, mask = dropout.forward(x)
+    assert np.array_equal(y, x)
+    assert np.array_equal(dropout.backward(x, mask), x)
+    assert dropout.rng.bit_generator.state == before
 
 
 @given(seed=seeds)

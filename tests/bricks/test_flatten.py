@@ -42,4 +42,9 @@ def test_a_dense_layer_follows():
 
 def test_an_upstream_gradient_of_another_shape_is_refused():
     with pytest.raises(ShapeError, match=r"Flatten\(\) needs dy of shape \(3, 8\), but dy has shape \(3, 2, 4\)"):
-        Flatten().backward(normal(3, 2, 4), normal(3, 2, 4))
+        Flatten().backward(normal(3, 2, 4), Flatten().forward(normal(3, 2, 4))[1])
+
+
+def test_the_cache_holds_no_numbers():
+    x = normal(2, 3, 4)
+    assert Flatten().forward(x)[1] == (x.shape, x.dtype)

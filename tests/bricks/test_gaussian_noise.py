@@ -85,5 +85,10 @@ def test_what_is_no_generator_is_refused(rng):
         GaussianNoise(0.5, rng=rng)
 
 
+def test_the_cache_holds_no_numbers():
+    x = normal(2, 3, 4)
+    assert GaussianNoise(0.1).forward(x)[1] == (x.shape, x.dtype)
+
+
 def test_it_prints_as_it_is_written():
     assert repr(GaussianNoise(0.5, rng=0)) == "GaussianNoise(0.5)"

@@ -7,22 +7,18 @@ from strategies import recurrent_cases
 cases = recurrent_cases(GRU)
 
 _ZERO = "zero times any number is zero"
-_EMPTY = "all of it is written before it is read"
+_VECTOR = "a vector is its own transpose"
 
 EQUIVALENT = {
-    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
-    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
-    "GRU.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
-    "GRU.backward: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
-    "GRU.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
-    "GRU.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
-    "GRU.backward: du = np.empty_like(gates) → du = -np.empty_like(gates)": _EMPTY,
-    "GRU.backward: du = np.empty_like(gates) → du = np.empty_like(gates) * 2": _EMPTY,
-    "GRU.backward: du = np.empty_like(gates) → du = np.empty_like(gates) * 0.5": _EMPTY,
-    "GRU.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
-    " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "GRU.backward: ones(time * batch, da.dtype).dot(rows(da))"
-    " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
+    "GRU._back_in_time: dh = np.zeros_like(h[0]) → dh = -np.zeros_like(h[0])": _ZERO,
+    "GRU._back_in_time: dh = np.zeros_like(h[0]) → dh = np.zeros_like(h[0]) * 2": _ZERO,
+    "GRU._back_in_time: dh = np.zeros_like(h[0]) → dh = np.zeros_like(h[0]) * 0.5": _ZERO,
+    "GRU._back_in_time: np.zeros_like(h[0]) → h[0]": "the first state is zero",
+    "GRU._back_in_time: 0 → -1": "only its shape is used",
+    "GRU._add_gradients: self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))"
+    " → self.bias.grad += ones(time * batch, h.dtype).dot(rows(da)).T": _VECTOR,
+    "GRU._add_gradients: ones(time * batch, h.dtype).dot(rows(da))"
+    " → ones(time * batch, h.dtype).T.dot(rows(da))": _VECTOR,
 }
 
 MASK = Integers("(batch, time)", below=2, dtype=bool)

@@ -8,18 +8,14 @@ from legonet.testing import brick_test
 from strategies import normal, seeds
 
 DTYPES = [np.float16, np.float32, np.float64, np.longdouble]
-_DTYPE_ONLY = "of the parameter, the dtype alone is used there"
 _VECTOR = "a vector is its own transpose"
 _FLOAT16 = "it tells apart float16 alone, which has a test of its own"
 
 EQUIVALENT = {
-    "LayerNorm.backward: self.gain.value → self.gain.grad": _DTYPE_ONLY,
-    "LayerNorm.backward: self.gain → self.bias": _DTYPE_ONLY,
-    "LayerNorm.backward: np.asarray(self.gain.value, std.dtype) → self.gain.value": _FLOAT16,
-    "LayerNorm.backward: np.asarray(dx, dtype) → dx": _FLOAT16,
-    "LayerNorm.backward: len(g) → g.shape[-1]": "of a vector, both are its length",
-    "LayerNorm.backward: self.gain.grad += each.dot(product) → self.gain.grad += each.dot(product).T": _VECTOR,
-    "LayerNorm.backward: each.dot(product) → each.T.dot(product)": _VECTOR,
+    "LayerNorm.backward: np.asarray(dy, std.dtype) → dy": _FLOAT16,
+    "LayerNorm.backward: np.asarray(dx, g.dtype) → dx": _FLOAT16,
+    "LayerNorm.backward: self.gain.grad += each.dot(dy * x_hat) → self.gain.grad += each.dot(dy * x_hat).T": _VECTOR,
+    "LayerNorm.backward: each.dot(dy * x_hat) → each.T.dot(dy * x_hat)": _VECTOR,
     "LayerNorm.backward: self.bias.grad += each.dot(dy) → self.bias.grad += each.dot(dy).T": _VECTOR,
     "LayerNorm.backward: each.dot(dy) → each.T.dot(dy)": _VECTOR,
 }
@@ -182,14 +178,22 @@ def test_a_size_that_is_none_is_refused(features):
         LayerNorm(features)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, "1e-5", None])
+@pytest.mark.parametrize("eps", [0, 1e-31, -1e-5, np.nan, "1e-5", None])
 def test_an_eps_that_is_none_is_refused(eps):
-    with pytest.raises(OptionError, match="LayerNorm needs eps as a finite number > 0, but eps is"):
+    with pytest.raises(OptionError, match="LayerNorm needs eps as a finite number >= 1e-30, but eps is"):
         LayerNorm(3, eps=eps)
 
 
 def test_parameters_are_gain_and_bias():
     assert [name for name, _ in LayerNorm(3).named_parameters()] == ["gain", "bias"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
+    norm, x = LayerNorm(2, eps=1e-30, dtype=dtype), np.ones((3, 2), dtype)
+    y, cache = norm.forward(x)
+    assert not y.any()
+    assert not norm.backward(np.zeros_like(x), cache).any()
 
 
 def test_it_prints_as_it_is_written():

@@ -7,25 +7,20 @@ from strategies import recurrent_cases
 
 cases = recurrent_cases(LSTM)
 
-_ZERO = "zero times any number is zero"
-_EMPTY = "all of it is written before it is read"
+_THIRD = "of four blocks, the third is also the last but one"
+_VECTOR = "a vector is its own transpose"
 
 EQUIVALENT = {
-    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
-    " → dh, dc = -np.zeros((2, batch, hidden), h.dtype)": _ZERO,
-    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
-    " → dh, dc = np.zeros((2, batch, hidden), h.dtype) * 2": _ZERO,
-    "LSTM.backward: dh, dc = np.zeros((2, batch, hidden), h.dtype)"
-    " → dh, dc = np.zeros((2, batch, hidden), h.dtype) * 0.5": _ZERO,
-    "LSTM.backward: da = np.empty_like(gates) → da = -np.empty_like(gates)": _EMPTY,
-    "LSTM.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 2": _EMPTY,
-    "LSTM.backward: da = np.empty_like(gates) → da = np.empty_like(gates) * 0.5": _EMPTY,
-    "LSTM.backward: 2 * hidden → -2 * hidden": "of four blocks, the third is also the last but one",
-    "LSTM.backward: 2 * hidden → 2 * -hidden": "of four blocks, the third is also the last but one",
-    "LSTM.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
-    " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "LSTM.backward: ones(time * batch, da.dtype).dot(rows(da))"
-    " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
+    "LSTM._back_in_time: 2 * len(U) → -2 * len(U)": _THIRD,
+    "LSTM._back_in_time: 2 * len(U) → 2 * -len(U)": _THIRD,
+    "LSTM._back_in_time: np.zeros_like(h[0]) → h[0]": "the first state is zero",
+    "LSTM._back_in_time: 0 → -1": "only its shape is used",
+    "LSTM._back_in_time: np.zeros_like(c[0]) → c[0]": "the first state is zero",
+    "LSTM._back_in_time: 0 → -1 (2)": "only its shape is used",
+    "LSTM._add_gradients: self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))"
+    " → self.bias.grad += ones(time * batch, h.dtype).dot(rows(da)).T": _VECTOR,
+    "LSTM._add_gradients: ones(time * batch, h.dtype).dot(rows(da))"
+    " → ones(time * batch, h.dtype).T.dot(rows(da))": _VECTOR,
 }
 
 MASK = Integers("(batch, time)", below=2, dtype=bool)

@@ -171,6 +171,14 @@ def test_scores_that_overflow_give_nan_and_never_a_number():
     assert np.isnan(attention(np.ones((1, 2, 1)), np.ones((1, 2), bool))).all()
 
 
+def test_its_weights_are_in_the_cache_and_those_of_a_position_sum_to_1_over_what_it_sees():
+    attention, x = MultiHeadAttention(4, 2, causal=True, rng=0), normal(3, 5, 4)
+    weights = attention.forward(x)[1].weights
+    assert weights.shape == (3, 2, 5, 5)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1.0)
+    assert not np.triu(weights, 1).any()
+
+
 def test_a_sequence_of_one_position_sees_itself():
     attention, x = plain(3, causal=True), normal(2, 1, 3)
     np.testing.assert_allclose(attention(x), x, rtol=1e-15)
@@ -213,10 +221,10 @@ def test_the_same_seed_gives_the_same_numbers():
     ("arguments", "message"),
     [
         ((-1, 2), "MultiHeadAttention needs features as a whole number >= 0, but features is -1"),
-        ((4, 2.0), "MultiHeadAttention needs heads as a whole number >= 0, but heads is 2.0"),
+        ((4, 2.0), "MultiHeadAttention needs heads as a whole number >= 1, but heads is 2.0"),
         ((4, 3), "MultiHeadAttention needs heads as a divisor of features, 4, but heads is 3"),
-        ((4, 0), "MultiHeadAttention needs heads as a divisor of features, 4, but heads is 0"),
-        ((0, 0), "MultiHeadAttention needs heads as a divisor of features, 0, but heads is 0"),
+        ((4, 0), "MultiHeadAttention needs heads as a whole number >= 1, but heads is 0"),
+        ((0, 0), "MultiHeadAttention needs heads as a whole number >= 1, but heads is 0"),
     ],
 )
 def test_a_bad_size_is_refused(arguments, message):
@@ -225,7 +233,7 @@ def test_a_bad_size_is_refused(arguments, message):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize(("option", "value"), [("rng", -1), ("dtype", int)])
+@pytest.mark.parametrize(("option", "value"), [("rng", -1), ("dtype", int), ("causal", "no"), ("causal", 1)])
 def test_a_bad_option_is_refused_by_name(option, value):
     with pytest.raises(OptionError, match=f"MultiHeadAttention needs {option} as"):
         MultiHeadAttention(4, 2, **{option: value})

@@ -1,6 +1,7 @@
 """What goes for RNN, LSTM and GRU alike."""
 
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -171,6 +172,17 @@ def test_another_upstream_gradient_is_refused_and_nothing_is_added(kind):
             with pytest.raises(ShapeError, match=rf"{name}\(2, 3\) needs dy of shape \(4, 5, 3\), but dy has shape"):
                 call(dy, cache)
     assert not any(gradient.any() for gradient in gradients(brick))
+
+
+@every_kind
+def test_backward_parameters_leaves_the_gradient_by_the_inputs_out(kind):
+    brick, x = kind(2, 3, rng=0), normal(4, 5, 2)
+    y, cache = brick.forward(x)
+    brick.input_weight = SimpleNamespace(grad=np.zeros_like(brick.input_weight.grad))
+    brick.backward_parameters(y, cache)  # without W, by which dL/dx would be made
+    assert brick.input_weight.grad.any()
+    with pytest.raises(AttributeError):
+        brick.backward(y, cache)
 
 
 @every_kind

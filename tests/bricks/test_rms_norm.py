@@ -8,18 +8,16 @@ from legonet.testing import brick_test
 from strategies import normal, seeds
 
 DTYPES = [np.float16, np.float32, np.float64, np.longdouble]
-_DTYPE_ONLY = "of the parameter, the dtype alone is used there"
 _VECTOR = "a vector is its own transpose"
 _FLOAT16 = "it tells apart float16 alone, which has a test of its own"
 
 EQUIVALENT = {
-    "RMSNorm.backward: self.gain.value → self.gain.grad": _DTYPE_ONLY,
-    "RMSNorm.backward: np.asarray(self.gain.value, root.dtype) → self.gain.value": _FLOAT16,
-    "RMSNorm.backward: np.asarray(dx, dtype) → dx": _FLOAT16,
-    "RMSNorm.backward: len(g) → g.shape[-1]": "of a vector, both are its length",
-    "RMSNorm.backward: self.gain.grad += ones(len(dy), root.dtype).dot(product)"
-    " → self.gain.grad += ones(len(dy), root.dtype).dot(product).T": _VECTOR,
-    "RMSNorm.backward: ones(len(dy), root.dtype).dot(product) → ones(len(dy), root.dtype).T.dot(product)": _VECTOR,
+    "RMSNorm.backward: np.asarray(dy, root.dtype) → dy": _FLOAT16,
+    "RMSNorm.backward: np.asarray(dx, g.dtype) → dx": _FLOAT16,
+    "RMSNorm.backward: self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat)"
+    " → self.gain.grad += ones(len(root), root.dtype).dot(dy * x_hat).T": _VECTOR,
+    "RMSNorm.backward: ones(len(root), root.dtype).dot(dy * x_hat)"
+    " → ones(len(root), root.dtype).T.dot(dy * x_hat)": _VECTOR,
 }
 
 
@@ -144,14 +142,22 @@ def test_a_size_that_is_none_is_refused(features):
         RMSNorm(features)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, np.nan, "1e-5", None])
+@pytest.mark.parametrize("eps", [0, 1e-31, -1e-5, np.nan, "1e-5", None])
 def test_an_eps_that_is_none_is_refused(eps):
-    with pytest.raises(OptionError, match="RMSNorm needs eps as a finite number > 0, but eps is"):
+    with pytest.raises(OptionError, match="RMSNorm needs eps as a finite number >= 1e-30, but eps is"):
         RMSNorm(3, eps=eps)
 
 
 def test_its_only_parameter_is_the_gain():
     assert [name for name, _ in RMSNorm(3).named_parameters()] == ["gain"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
+    norm, x = RMSNorm(2, eps=1e-30, dtype=dtype), np.zeros((3, 2), dtype)
+    y, cache = norm.forward(x)
+    assert not y.any()
+    assert not norm.backward(np.zeros_like(x), cache).any()
 
 
 def test_it_prints_as_it_is_written():

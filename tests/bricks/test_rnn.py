@@ -7,18 +7,18 @@ from strategies import recurrent_cases
 cases = recurrent_cases(RNN)
 
 _ZERO = "zero times any number is zero"
+_VECTOR = "a vector is its own transpose"
 
 EQUIVALENT = {
-    "RNN.backward: da[padding] = 0.0 → da[padding] = -0.0": _ZERO,
-    "RNN.backward: da[padding] = 0.0 → da[padding] = 0.0 * 2": _ZERO,
-    "RNN.backward: da[padding] = 0.0 → da[padding] = 0.0 * 0.5": _ZERO,
-    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = -np.zeros((batch, hidden), h.dtype)": _ZERO,
-    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 2": _ZERO,
-    "RNN.backward: dh = np.zeros((batch, hidden), h.dtype) → dh = np.zeros((batch, hidden), h.dtype) * 0.5": _ZERO,
-    "RNN.backward: self.bias.grad += ones(time * batch, da.dtype).dot(rows(da))"
-    " → self.bias.grad += ones(time * batch, da.dtype).dot(rows(da)).T": "a vector is its own transpose",
-    "RNN.backward: ones(time * batch, da.dtype).dot(rows(da))"
-    " → ones(time * batch, da.dtype).T.dot(rows(da))": "a vector is its own transpose",
+    "RNN._back_in_time: dh = np.zeros_like(h[0]) → dh = -np.zeros_like(h[0])": _ZERO,
+    "RNN._back_in_time: dh = np.zeros_like(h[0]) → dh = np.zeros_like(h[0]) * 2": _ZERO,
+    "RNN._back_in_time: dh = np.zeros_like(h[0]) → dh = np.zeros_like(h[0]) * 0.5": _ZERO,
+    "RNN._back_in_time: np.zeros_like(h[0]) → h[0]": "the first state is zero",
+    "RNN._back_in_time: 0 → -1": "only its shape is used",
+    "RNN._add_gradients: self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))"
+    " → self.bias.grad += ones(time * batch, h.dtype).dot(rows(da)).T": _VECTOR,
+    "RNN._add_gradients: ones(time * batch, h.dtype).dot(rows(da))"
+    " → ones(time * batch, h.dtype).T.dot(rows(da))": _VECTOR,
 }
 
 MASK = Integers("(batch, time)", below=2, dtype=bool)

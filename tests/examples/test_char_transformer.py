@@ -88,10 +88,10 @@ def test_the_transformer_does_not_see_what_comes_next():
 def test_the_heads_look_at_a_line_as_far_as_it_is_known():
     characters = char_transformer.read_text()[0]
     net = char_transformer.build(len(characters), np.random.default_rng(0))
-    shares = char_transformer.attention_to(net, characters, "Let me not")
-    assert shares.shape == (4, 10, 10)
-    np.testing.assert_allclose(shares.sum(axis=2), 1.0, rtol=1e-5)
-    assert not np.triu(shares, 1).any()
+    weights = char_transformer.attention_to(net, characters, "Let me not")
+    assert weights.shape == (4, 10, 10)
+    np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
+    assert not np.triu(weights, 1).any()
 
 
 def test_the_same_seed_learns_and_writes_the_same(monkeypatch, tmp_path, capsys):

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from legonet import (
     SGD,
     Add,
+    Average,
     Brick,
     Concatenate,
     Graph,
     L2Regularizer,
     Linear,
-    Mean,
     MSELoss,
     Multiply,
     Parallel,
@@ -78,7 +78,7 @@ def graphs(draw, dtype=np.float64):
             "tanh": Tanh(),
             "add": Add(),
             "multiply": Multiply(),
-            "mean": Mean(),
+            "mean": Average(),
             "residual": Residual(Sequential(linear, Tanh())),
             "pair": pair(number, dtype),
         }[kind]
@@ -218,7 +218,7 @@ class Both:
             merge, narrow = Concatenate(), Linear(len(bricks) * WIDTH, WIDTH, rng=self.rng)
             end = self.node(narrow, self.node(merge, *ends))
             return Sequential(Parallel(*bricks, merge=merge), narrow), end
-        merge = {"add": Add(), "mean": Mean(), "multiply": Multiply()}[kind]
+        merge = {"add": Add(), "mean": Average(), "multiply": Multiply()}[kind]
         return Parallel(*bricks, merge=merge), self.node(merge, *ends)
 
 
@@ -518,7 +518,7 @@ def test_nothing_below_the_first_parameters_is_computed_in_training():
         "beside": (Sigmoid(), "x"),
         "sum": (Add(), "first", "beside"),
         "y": (Linear(3, 2, rng=rng), "sum"),
-        "aside": (Mean(), "free", "beside"),
+        "aside": (Average(), "free", "beside"),
     }
     spied = {name: (Spy(brick, calls), *sources) for name, (brick, *sources) in nodes.items()}
     net = Graph(inputs=["x"], nodes=spied, outputs=["y", "aside"])

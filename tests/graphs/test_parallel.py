@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from legonet import (
     SGD,
     Add,
+    Average,
     Brick,
     Concatenate,
     Linear,
-    Mean,
     MSELoss,
     Multiply,
     OptionError,
@@ -39,7 +39,7 @@ EQUIVALENT = {
     "Parallel._backward: True → False": "there are as many of each",
 }
 
-MERGES = [Add(), Mean(), Multiply(), Concatenate()]
+MERGES = [Add(), Average(), Multiply(), Concatenate()]
 
 
 @st.composite
@@ -142,7 +142,7 @@ def test_a_branch_that_the_merge_gives_no_gradient_is_left_out():
 
 
 def test_the_gradient_by_x_is_a_new_array_and_nothing_is_written_into():
-    net, x, dy = Parallel(Sequential(), Sequential(), merge=Mean()), normal(3, 2), normal(3, 2, seed=1)
+    net, x, dy = Parallel(Sequential(), Sequential(), merge=Average()), normal(3, 2), normal(3, 2, seed=1)
     freeze(x, dy)
     before = fingerprint(x, dy)
     dx = net.backward(dy, net.forward(x)[1])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from legonet import (
     Add,
+    Average,
     Concatenate,
     Graph,
     Linear,
-    Mean,
     Multiply,
     Parallel,
     Residual,
@@ -25,7 +25,7 @@ seeds = st.integers(0, 2**32 - 1)
 FUNCTIONS = {Tanh: torch.tanh, Sigmoid: torch.sigmoid}
 MERGES = {
     Add: lambda xs: sum(xs[1:], xs[0]),
-    Mean: lambda xs: torch.stack(xs).mean(0),
+    Average: lambda xs: torch.stack(xs).mean(0),
     Multiply: lambda xs: torch.stack(xs).prod(0),
     Concatenate: lambda xs: torch.cat(xs, -1),
 }
@@ -103,7 +103,7 @@ def highway(n, m, rng):
         "again": (shared, "gated"),
         "sum": (Add(), "again", "x", "h"),
         "all": (Concatenate(), "sum", "mean", "gated"),
-        "mean": (Mean(), "h", "x", "z"),
+        "mean": (Average(), "h", "x", "z"),
     }
     return Graph(inputs=["x", "z"], nodes=nodes, outputs=["y"])
 
@@ -122,7 +122,7 @@ def test_a_graph_of_two_inputs_agrees_with_pytorch(batch, n, m, seed):
     assert_agrees(highway(n, m, rng), rng.normal(size=(batch, n)), rng.normal(size=(batch, n)))
 
 
-@pytest.mark.parametrize("merge", [Add(), Mean(), Multiply(), Concatenate()], ids=repr)
+@pytest.mark.parametrize("merge", [Add(), Average(), Multiply(), Concatenate()], ids=repr)
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_merging_bricks_agree_with_pytorch(merge, count):
     rng = np.random.default_rng(0)

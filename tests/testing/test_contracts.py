@@ -92,6 +92,11 @@ class ReturnsTooMany(Square):
         return 2 * dy * x, None
 
 
+class ReturnsItsCache(Square):
+    def backward(self, dy, x):
+        return ((2, x.shape),)
+
+
 class RaisesInBackward(Square):
     def backward(self, dy, x):
         return dy @ x
@@ -405,6 +410,7 @@ BROKEN = {
     Transposes: ("shape", "dx", r"backward gives dx of shape \(3, \d\), but x has shape \(\d, 3\)"),
     RoundsItsGradient: ("dtype", "dx", "backward gives dx of dtype int64"),
     ReturnsTooMany: ("shape", "", "backward returns 2 gradients, but forward has 1 input"),
+    ReturnsItsCache: ("shape", "dx", "backward gives dx as a tuple of unequal parts, but it must be a NumPy array"),
     RaisesInBackward: ("shape", "", r"backward raises ValueError for inputs of shapes x \(\d, 3\): "),
     KeepsTheRows: ("shape", "shift.grad", r"gives shift.grad of shape \(\d, 3\), but shift has shape \(3,\)"),
     WritesIntoDy: ("mutation", "dy", "backward writes into the upstream gradient"),

@@ -1,19 +1,19 @@
-"""The mean of several inputs, y = (x₁ + x₂ + ... + x_n) / n."""
+"""The average of several inputs, y = (x₁ + x₂ + ... + x_n) / n."""
 
 from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array, check_alike, check_array, quiet
+from legonet.arrays import Array, Form, check_alike, check_array, quiet
 from legonet.brick import Brick
 
-Cache: TypeAlias = tuple[int, tuple[int, ...], np.dtype[np.floating]]
-"""How many inputs there were, their shape and their dtype."""
+Cache: TypeAlias = tuple[int, Form]
+"""How many inputs there were, and their shape and dtype."""
 
 
-class Mean(Brick[Cache]):
-    r"""The mean of n inputs, all of the same shape, entry by entry: as of the members of an ensemble.
+class Average(Brick[Cache]):
+    r"""The average of n inputs, all of the same shape, entry by entry: as of the members of an ensemble.
 
     .. math::
 
@@ -33,7 +33,7 @@ class Mean(Brick[Cache]):
 
     Notes
     -----
-    ``backward`` returns a tuple, with a new array for each input.
+    ``backward`` returns a tuple with the same array for each input.
 
     References
     ----------
@@ -43,28 +43,25 @@ class Mean(Brick[Cache]):
     Examples
     --------
     >>> import numpy as np
-    >>> from legonet import Mean
-    >>> mean = Mean()
-    >>> y, cache = mean.forward(np.array([1.0, 2.0]), np.array([3.0, 8.0]))
+    >>> from legonet import Average
+    >>> average = Average()
+    >>> y, cache = average.forward(np.array([1.0, 2.0]), np.array([3.0, 8.0]))
     >>> y
     array([2., 5.])
-    >>> mean.backward(np.array([1.0, -1.0]), cache)
+    >>> average.backward(np.array([1.0, -1.0]), cache)
     (array([ 0.5, -0.5]), array([ 0.5, -0.5]))
     """
 
+    @quiet
     def forward(self, *inputs: Array) -> tuple[Array, Cache]:
         """Return y = Σ x_i / n, and the number, shape and dtype of the inputs for `backward`."""
         check_alike(self, inputs)
-        y = self._mean(inputs)
-        return y, (len(inputs), y.shape, y.dtype)
+        y = reduce(np.add, [x / len(inputs) for x in inputs])
+        return y, (len(inputs), (y.shape, y.dtype))
 
     @quiet
     def backward(self, dy: Array, cache: Cache) -> tuple[Array, ...]:
         """Return dL/dx_i = dy / n for each of the n inputs."""
-        count, shape, dtype = cache
-        check_array(self, "dy", dy, shape, dtype)
-        return tuple(dy / count for _ in range(count))
-
-    @quiet
-    def _mean(self, inputs: tuple[Array, ...]) -> Array:
-        return reduce(np.add, [x / len(inputs) for x in inputs])
+        count, form = cache
+        check_array(self, "dy", dy, *form)
+        return (dy / count,) * count
