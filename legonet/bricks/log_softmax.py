@@ -56,5 +56,4 @@ class LogSoftmax(Brick[Array]):
     def backward(self, dy: Array, y: Array) -> Array:
         """Return dL/dx = dy - e^y Σ dy."""
         check_array(self, "dy", dy, y.shape, y.dtype)
-        dx: Array = dy - np.exp(y) * wide_sum(dy)[..., np.newaxis]
-        return dx.astype(dy.dtype, copy=False)
+        return np.asarray(dy - np.exp(y) * wide_sum(dy)[..., np.newaxis], y.dtype)

@@ -57,5 +57,4 @@ class Softmax(Brick[Array]):
     def backward(self, dy: Array, y: Array) -> Array:
         """Return dL/dx = y (dy - Σ dy y)."""
         check_array(self, "dy", dy, y.shape, y.dtype)
-        dx = y * (dy - wide_sum(dy * y)[..., np.newaxis])
-        return dx.astype(y.dtype, copy=False)
+        return np.asarray(y * (dy - wide_sum(dy * y)[..., np.newaxis]), y.dtype)

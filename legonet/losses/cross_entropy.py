@@ -157,13 +157,13 @@ class CrossEntropyLoss(Brick[Cache]):
         if isinstance(parts, Shares):
             s, log_p = parts
             dx = (np.exp(log_p) * (wide_sum(s)[:, np.newaxis] - s) + s * np.expm1(log_p)) * factor
-            dx = dx.astype(log_p.dtype, copy=False)
+            dx = np.asarray(dx, log_p.dtype)
         else:
             right, weights, e, own, others = parts
             scale = weights * factor / (own + others)
             dz = e * scale
             dz[right] = -others * scale  # 1 - p is what the others have
-            dx = dz.T.astype(e.dtype, copy=False)
+            dx = np.asarray(dz.T, e.dtype)
         return put_back(dx, kept, shape)
 
     def _shares(self, x: Array, t: npt.NDArray[Any]) -> Array:

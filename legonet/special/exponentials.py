@@ -3,8 +3,7 @@
 import numpy as np
 
 from legonet.arrays import Array, classes_first, rows
-
-from .sums import wide_sum
+from legonet.special.sums import wide_sum
 
 
 def softmax(x: Array) -> Array:
