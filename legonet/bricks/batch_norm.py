@@ -129,8 +129,9 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         std, variance = root_mean_square(c, self.eps)
         x_hat = np.divide(c, std, out=c)
         if n := c.shape[1]:
-            self.running_mean += self.momentum * (mean[:, 0] - self.running_mean)
-            self.running_var += self.momentum * (variance[:, 0] * (n / max(n - 1, 1)) - self.running_var)
+            for running, now in ((self.running_mean, mean), (self.running_var, variance * (n / max(n - 1, 1)))):
+                running *= 1.0 - self.momentum
+                running += self.momentum * now[:, 0]
         y = g * x_hat + b
         return _batch_first(np.asarray(y, x.dtype), x.shape), (_batch_first(x_hat, x.shape), std)
 

@@ -83,7 +83,8 @@ class MultiHeadAttention(Brick[Cache]):
     Notes
     -----
     The optional ``mask``, of shape (batch, time), is True where there is real data; nothing sees a position where it is
-    False. A position that sees none at all has the mixture 0, so that y is the output's bias, where PyTorch gives NaN.
+    False. What x holds there must be finite all the same, as 0 times NaN is NaN: fill up with zeros, say. A position
+    that sees none at all has the mixture 0, so that y is the output's bias, where PyTorch gives NaN.
 
     The attention weights A of a pass are in its cache, ``cache.weights``, of shape (batch, heads, time, time).
 

@@ -86,7 +86,8 @@ class PReLU(Brick[Array]):
         check_array(self, "dy", dy, x.shape, x.dtype)
         a = _along_axis_1(self.slope.value, x)
         shared = tuple(axis for axis in range(x.ndim) if axis != 1 or a.size == 1)
-        self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared)
+        wide = np.promote_types(x.dtype, np.float64)  # many rows are summed one after the other
+        self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared, wide)
         above = x > 0.0
         return dy * (above + a * ~above)
 

@@ -130,10 +130,12 @@ class CrossEntropyLoss(Brick[Cache]):
         w = self.class_weights
         check_array(self, "y", y, ("batch", ..., "classes" if w is None else len(w)))
         x, t, kept = read_target(self, y, target, self.ignore_index)
+        if w is not None and t.ndim == 1:
+            w = w / (w.max(initial=0.0) or 1.0)  # their scale cancels in L
         W = float(len(t) if w is None or t.ndim == 2 else w[t].sum()) or 1.0
         parts: Classes | Shares
         if t.ndim == 2 or self.label_smoothing:
-            s, log_p = parts = Shares(self._shares(x, t), log_softmax(x))
+            s, log_p = parts = Shares(self._shares(x, t, w), log_softmax(x))
             losses = _weigh(s, -log_p)
         else:
             z, right = classes_first(x), (t, np.arange(len(t)))
@@ -166,11 +168,11 @@ class CrossEntropyLoss(Brick[Cache]):
             dx = np.asarray(dz.T, e.dtype)
         return put_back(dx, kept, shape)
 
-    def _shares(self, x: Array, t: npt.NDArray[Any]) -> Array:
+    def _shares(self, x: Array, t: npt.NDArray[Any], w: Array | None) -> Array:
         """Return the shares s of all classes."""
         s = t if t.ndim == 2 else (t[:, np.newaxis] == np.arange(x.shape[1])).astype(x.dtype)
         s = (1.0 - self.label_smoothing) * s + self.label_smoothing / (x.shape[1] or 1)
-        return s if self.class_weights is None else s * self.class_weights.astype(x.dtype)
+        return s if w is None else s * w.astype(x.dtype)
 
     def __repr__(self) -> str:
         options = vars(self) | {"label_smoothing": self.label_smoothing or None}

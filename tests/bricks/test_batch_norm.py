@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legonet import SGD, BatchNorm, DtypeError, Linear, MSELoss, OptionError, Sequential, ShapeError, Tanh, Transpose
@@ -62,11 +62,22 @@ def both(norm, x, dy):
     return y, dx, norm.gain.grad, norm.bias.grad
 
 
+# Near eps, rounding hides many derivatives: with other draws, one run in some forty ends as "not verified".
+SAME_DRAWS = settings(derandomize=True, max_examples=100)
+
 test_its_derivative = brick_test(
-    BatchNorm, "(batch, channels)", options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]}, call_differs=True
+    BatchNorm,
+    "(batch, channels)",
+    options={"eps": [1e-5, 0.1], "momentum": [0.1, 0.0, 1.0]},
+    call_differs=True,
+    settings=SAME_DRAWS,
 )
 test_its_derivative_for_images = brick_test(
-    BatchNorm, "(batch, channels, height, width)", sizes={"height": [1, 2], "width": [2, 1]}, call_differs=True
+    BatchNorm,
+    "(batch, channels, height, width)",
+    sizes={"height": [1, 2], "width": [2, 1]},
+    call_differs=True,
+    settings=SAME_DRAWS,
 )
 
 
@@ -286,3 +297,19 @@ def test_the_smallest_eps_is_none_too_small_for_a_small_dtype(dtype):
 def test_it_prints_as_it_is_written():
     assert repr(BatchNorm(3)) == "BatchNorm(3, momentum=0.1, eps=1e-05)"
     assert repr(BatchNorm(3, momentum=1, dtype=np.float32)) == "BatchNorm(3, momentum=1, eps=1e-05, dtype=float32)"
+
+
+def test_many_numbers_of_float32_keep_their_digits():
+    x = normal(400_000, 1, seed=1).astype(np.float32)
+    y, cache = BatchNorm(1, dtype=np.float32).forward(x)
+    exact = x.astype(np.float64)
+    exact = (exact - exact.mean()) / np.sqrt(exact.var() + 1e-5)
+    assert np.abs(y - exact).max() < 2e-6
+
+
+def test_a_batch_that_overflows_leaves_infinity_and_not_a_nan():
+    norm = BatchNorm(1)
+    norm.forward(np.array([[1e200], [-1e200]]))
+    norm.forward(np.array([[1.0], [2.0]]))
+    assert norm.running_var.tolist() == [np.inf]
+    assert norm(np.array([[3.0]])).tolist() == [[0.0]]

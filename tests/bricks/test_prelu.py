@@ -11,11 +11,16 @@ from ulp import EVERY_FLOAT16, points
 
 _SAME_CHECKED = "the line above refuses dy of another shape or dtype than x"
 
+_SAME_IN_FLOAT64 = "in float64, which these are; a test of its own has float32 and float16"
+
 EQUIVALENT = {
     "PReLU.backward: x → dy": "of x, the number of axes alone is used, and dy has as many",
     "PReLU.backward: x → dy (2)": _SAME_CHECKED,
-    "PReLU.backward: self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared)"
-    " → self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared).T": "a vector is its own transpose",
+    "PReLU.backward: x → dy (3)": _SAME_CHECKED,
+    "PReLU.backward: self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared, wide)"
+    " → self.slope.grad += np.add.reduce(dy * np.minimum(x, 0.0), shared, wide).T": "a vector is its own transpose",
+    "PReLU.backward: np.promote_types(x.dtype, np.float64) → x.dtype": _SAME_IN_FLOAT64,
+    "PReLU.backward: np.promote_types(x.dtype, np.float64) → np.float64": _SAME_IN_FLOAT64,
     "PReLU.backward: x > 0.0 → x >= 0.0": "at 0, where it makes a difference, either slope is right",
 }
 
@@ -117,3 +122,11 @@ def test_another_number_of_features_is_refused(shape):
 def test_it_prints_as_it_is_written():
     assert repr(PReLU()) == "PReLU(1)"
     assert repr(PReLU(3, dtype=np.float32)) == "PReLU(3, dtype=float32)"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_many_rows_are_summed_without_losing_the_small_ones(dtype):
+    prelu = PReLU(2, dtype=dtype)
+    x = -np.ones((5000, 2), dtype)
+    prelu.backward(np.ones_like(x), x)
+    assert prelu.slope.grad.tolist() == [-5000, -5000]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from legonet import CrossEntropyLoss, DtypeError, OptionError, RangeError, ShapeError
 from legonet.testing import Floats, Integers, brick_test
-from strategies import LAYOUTS, normal, seeds
+from strategies import LAYOUTS, assert_close, normal, seeds
 
 sizes = st.integers(1, 3)
 
@@ -304,3 +304,17 @@ def test_it_prints_as_it_is_written():
     assert repr(CrossEntropyLoss()) == "CrossEntropyLoss()"
     loss = CrossEntropyLoss(label_smoothing=0.1, ignore_index=0, class_weights=np.array([1.0, 2.0]))
     assert repr(loss) == "CrossEntropyLoss(label_smoothing=0.1, ignore_index=0, class_weights=array([1., 2.]))"
+
+
+@pytest.mark.parametrize("scale", [1e-50, 1.0, 1e308])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_scale_of_the_class_weights_cancels(scale, smoothing, dtype):
+    y, target = normal(5, 3, dtype=dtype), np.array([0, 2, 1, 1, 0])
+    weights = np.array([1.0, 0.5, 0.25])
+    results = []
+    for w in (weights, weights * scale):
+        loss = CrossEntropyLoss(class_weights=w, label_smoothing=smoothing)
+        value, cache = loss.forward(y, target)
+        results.append([value, loss.backward(1.0, cache)])
+    assert_close(*results, 1e-6 if dtype == np.float32 else 1e-13)
