@@ -80,8 +80,8 @@ def test_conv1d(batch, groups, inputs, outputs, time, size, bias, seed, **option
     brick = Conv1d(groups * inputs, groups * outputs, size, groups=groups, bias=bias, rng=rng, **options)
     agree(
         brick,
-        lambda x, weight, bias=None: nnf.conv1d(x, weight, bias, groups=groups, **options),
-        images(rng, batch, groups * inputs, time),
+        lambda x, weight, bias=None: nnf.conv1d(x.mT, weight, bias, groups=groups, **options).mT,
+        rng.normal(size=(batch, time, groups * inputs)),
         weight=lambda weight: weight.permute(2, 0, 1),
     )
 
