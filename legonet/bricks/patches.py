@@ -194,7 +194,7 @@ def _entries_of_pixels(window: Window, space: Sizes) -> npt.NDArray[np.intp]:
     entries = np.full((len(seen), math.prod(padded)), seen.size)
     np.put_along_axis(entries, seen, np.arange(seen.size).reshape(seen.shape), axis=1)
     entries = np.sort(entries, axis=0).reshape(-1, *padded)[_inside(window, space)].reshape(len(seen), -1)
-    return entries[: np.count_nonzero(entries < seen.size, axis=0).max() or 1]
+    return entries[: np.count_nonzero(entries < seen.size, axis=0).max() or 1].copy()
 
 
 def _inside(window: Window, space: Sizes) -> tuple[slice, ...]:

@@ -216,6 +216,11 @@ def test_not_a_number_and_infinity_pass_through_where_the_window_sees_them():
         ({"padding": "same"}, "Conv2d needs padding as a whole number >= 0 or a pair of them, but padding is 'same'"),
         ({"dilation": 0}, "Conv2d needs dilation as a whole number >= 1 or a pair of them, but dilation is 0"),
         ({"groups": 0}, "Conv2d needs groups as a whole number >= 1, but groups is 0"),
+        (
+            {"stride": (True, 1)},
+            "Conv2d needs stride as a whole number >= 1 or a pair of them, but stride is (True, 1)",
+        ),
+        ({"groups": True}, "Conv2d needs groups as a whole number >= 1, but groups is True"),
         ({"groups": (2, 2)}, "Conv2d needs groups as a whole number >= 1, but groups is (2, 2)"),
         ({"groups": 3}, "Conv2d needs groups that divide in_channels and out_channels, but 3 does not divide 4 and 6"),
         ({"dtype": int}, "Conv2d needs dtype as a floating-point dtype"),

@@ -140,6 +140,13 @@ def test_max_pool2d_ties_included(**drawn):
 
 @search
 @pooling
+def test_max_pool2d_of_infinite_pixels(**drawn):
+    brick, x, (size, stride, padding) = draw_pooling(MaxPool2d, **drawn)
+    agree(brick, lambda x: nnf.max_pool2d(x, size, stride, padding), np.where(x > 1, x, -np.inf))
+
+
+@search
+@pooling
 def test_avg_pool2d(**drawn):
     brick, x, (size, stride, padding) = draw_pooling(AvgPool2d, **drawn)
     agree(brick, lambda x: nnf.avg_pool2d(x, size, stride, padding), x)
