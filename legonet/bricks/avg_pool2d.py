@@ -18,16 +18,17 @@ class AvgPool2d(Brick[Form]):
         \frac{1}{K} \sum_{ij} \frac{\partial L}{\partial y_{ncij}} \, [x_{nchw} \text{ is in patch } ij]
 
     with K pixels in a patch, the stride s and the padding p. x has shape (batch, channels, height, width), y has shape
-    (batch, channels, places down, places across), where an axis of n pixels has ⌊(n + 2p − size) / s⌋ + 1 places.
+    (batch, channels, places down, places across), where an axis of n pixels has ⌊(n + 2p − k) / s⌋ + 1 places for a
+    window of k.
 
     Parameters
     ----------
-    size : int or pair of int
+    kernel_size : int or pair of int
         How many pixels the window sees along each axis.
     stride : int or pair of int, optional
-        How far the window moves from one place to the next; by default its size, so that no pixel is seen twice.
+        How far the window moves from one place to the next; by default kernel_size, so that no pixel is seen twice.
     padding : int or pair of int, optional
-        How many zeros to put before and after x along each axis; half the size at most. They count in the mean.
+        How many zeros to put before and after x along each axis; half of kernel_size at most. They count in the mean.
 
     Raises
     ------
@@ -61,29 +62,29 @@ class AvgPool2d(Brick[Form]):
 
     def __init__(
         self,
-        size: int | tuple[int, int],
+        kernel_size: int | tuple[int, int],
         *,
         stride: int | tuple[int, int] | None = None,
         padding: int | tuple[int, int] = 0,
     ) -> None:
-        self.window = Window.of_pooling("AvgPool2d", size, stride, padding)
+        self.window = Window.of_pooling("AvgPool2d", kernel_size, stride, padding)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y, the mean of each patch, and the form of x for `backward`."""
         check_array(self, "x", x, ("batch", "channels", "height", "width"))
-        self.window.check(self, x.shape)
+        self.window.check(self, x.shape, x.shape[2:])
         P = to_patches(x, self.window, groups=x.shape[1])  # (channels, cells, places)
-        return from_pixels(P.mean(axis=1), (*x.shape[:2], *self.window.places(x.shape))), (x.shape, x.dtype)
+        return from_pixels(P.mean(axis=1), (*x.shape[:2], *self.window.places(x.shape[2:]))), Form(x.shape, x.dtype)
 
     @quiet
     def backward(self, dy: Array, form: Form) -> Array:
         """Return dL/dx = 1/K dy, summed over the patches that a pixel is in."""
         shape, dtype = form
-        check_array(self, "dy", dy, (*shape[:2], *self.window.places(shape)), dtype)
-        K = math.prod(self.window.size)
+        check_array(self, "dy", dy, (*shape[:2], *self.window.places(shape[2:])), dtype)
+        K = math.prod(self.window.kernel_size)
         share = to_pixels(dy / K, groups=shape[1])
         return from_patches(share.repeat(K, axis=1), shape, self.window)
 
     def __repr__(self) -> str:
-        return f"AvgPool2d({self.window.show(self.window.size)})"
+        return f"AvgPool2d({self.window.show(self.window.kernel_size)})"

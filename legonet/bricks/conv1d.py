@@ -3,13 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, ones, quiet
-from legonet.bricks.convolution import Convolution
-from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
+from legonet.arrays import Array, check_array, quiet
+from legonet.bricks.convolution import LinearOnPatches
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
-class Conv1d(Convolution):
+class Conv1d(LinearOnPatches):
     r"""Weighted sums of the stretches of a sequence, with or without a bias.
 
     .. math::
@@ -23,32 +22,33 @@ class Conv1d(Convolution):
 
     .. math::
 
-        y_{noi} = b_o + \sum_{c,u} x_{n,\,c,\,is+ud-p} \; W_{cuo}
+        y_{nio} = b_o + \sum_{c,u} x_{n,\,is+ud-p,\,c} \; W_{cuo}
 
-    with the stride s, the padding p and the dilation d. x has shape (batch, in_channels, time), y has shape
-    (batch, out_channels, places), where a sequence of n steps has ⌊(n + 2p − d (size − 1) − 1) / s⌋ + 1 places.
+    with the stride s, the padding p and the dilation d. x has shape (batch, time, in_features), y has shape
+    (batch, places, out_features), where a sequence of n steps has ⌊(n + 2p − d (k − 1) − 1) / s⌋ + 1 places for a
+    window of k.
 
     Parameters
     ----------
-    in_channels : int
-        Channels of x.
-    out_channels : int
-        Channels of y.
-    size : int
-        How many steps the window sees along the time.
+    in_features : int
+        Features of each step of x.
+    out_features : int
+        Features of each step of y.
+    kernel_size : int
+        How many steps the window sees.
     stride : int, optional
         How far the window moves from one place to the next.
     padding : int, optional
-        How many zeros to put before and after x along the time.
+        How many steps of zeros to put before and after x.
     dilation : int, optional
         How far apart the steps are that the window sees.
     groups : int, optional
-        Into how many groups to divide the channels of x and those of y. Each group of y sees only its group of x; with
-        as many groups as channels of x, this is the depthwise convolution.
+        Into how many groups to divide the features of x and those of y. Each group of y sees only its group of x; with
+        as many groups as features of x, this is the depthwise convolution.
     weight : callable or numpy.ndarray, optional
-        An initializer, or the numbers themselves, of shape (in_channels / groups, size, out_channels).
+        An initializer, or the numbers themselves, of shape (in_features / groups, kernel_size, out_features).
     bias : callable, numpy.ndarray or bool, optional
-        An initializer, or the numbers themselves, of shape (out_channels,). False for no bias; True is zeros.
+        An initializer, or the numbers themselves, of shape (out_features,). False for no bias; True is zeros.
     rng : numpy.random.Generator or int, optional
         The source of random numbers.
     dtype : dtype, optional
@@ -57,26 +57,27 @@ class Conv1d(Convolution):
     Attributes
     ----------
     weight : Parameter
-        W, of shape (in_channels / groups, size, out_channels); ``weight.value.reshape(-1, out_channels)`` is the
-        weight of a `Linear` on patches.
+        W, of shape (in_features / groups, kernel_size, out_features); ``weight.value.reshape(-1, out_features)`` is
+        the weight of a `Linear` on patches.
     bias : Parameter or None
-        b, of shape (out_channels,).
+        b, of shape (out_features,).
 
     Raises
     ------
     OptionError
-        If an option is no whole number or too small, or if the groups do not divide the channels.
+        If an option is no whole number or too small, or if the groups do not divide the features.
     ShapeError, DtypeError
         If given numbers have another shape or dtype; in the passes, if x or dy has another shape or dtype, or x is,
         with its padding, smaller than the window.
 
     Notes
     -----
-    As everywhere in neural networks the window is not flipped: mathematicians call this a cross-correlation. Pixels at
+    As everywhere in neural networks the window is not flipped: mathematicians call this a cross-correlation. Steps at
     the end that the last full stride does not reach are not seen, and their gradient is 0.
 
-    PyTorch's ``Conv1d`` holds the weight as (out_channels, in_channels / groups, size), and draws weight and bias
-    from ``uniform(-1/sqrt(n), 1/sqrt(n))`` where n is the number of steps in a patch.
+    PyTorch's ``Conv1d`` takes and gives (batch, features, time), calls the features channels, holds the weight as
+    (out_features, in_features / groups, kernel_size), and draws weight and bias from
+    ``uniform(-1/sqrt(n), 1/sqrt(n))``, where n counts the numbers in a patch.
 
     References
     ----------
@@ -88,20 +89,20 @@ class Conv1d(Convolution):
     >>> import numpy as np
     >>> from legonet import Conv1d
     >>> change = Conv1d(1, 1, 2, weight=np.array([-1.0, 1.0]).reshape(1, 2, 1))
-    >>> y, cache = change.forward(np.array([[[1.0, 4.0, 9.0]]]))
-    >>> y
-    array([[[3., 5.]]])
-    >>> change.backward(np.array([[[1.0, 10.0]]]), cache)
-    array([[[-1., -9., 10.]]])
+    >>> y, cache = change.forward(np.array([[[1.0], [4.0], [9.0]]]))
+    >>> y.tolist()
+    [[[3.0], [5.0]]]
+    >>> change.backward(np.array([[[1.0], [10.0]]]), cache).tolist()
+    [[[-1.0], [-9.0], [10.0]]]
     >>> change.weight.grad.ravel()
     array([41., 94.])
     """
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        size: int,
+        in_features: int,
+        out_features: int,
+        kernel_size: int,
         *,
         stride: int = 1,
         padding: int = 0,
@@ -112,34 +113,25 @@ class Conv1d(Convolution):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        super().__init__(1, in_channels, out_channels, size, stride, padding, dilation, groups)
-        shape = (self.in_channels // self.groups, *self.window.size, self.out_channels)
+        super().__init__(1, in_features, out_features, kernel_size, stride, padding, dilation, groups)
+        shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = Wᵀ P + b, where P are the patches of x as columns, and x for `backward`."""
-        weight = self.weight.value
-        check_array(self, "x", x, ("batch", self.in_channels, "time"), weight.dtype)
-        self.window.check(self, x.shape)
-        y = matrices(weight, self.groups).mT @ to_patches(x, self.window, self.groups)
-        if self.bias is not None:
-            y += self.bias.value.reshape(self.groups, -1, 1)
-        return from_pixels(y, (len(x), self.out_channels, *self.window.places(x.shape))), x
+        check_array(self, "x", x, ("batch", "time", self.inputs), self.weight.value.dtype)
+        self.window.check(self, x.shape, x.shape[1:2])
+        return self._weigh(x.mT).mT, x  # inside, the time comes last
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients and return dL/dx, the sum of the patches W dy."""
         self.backward_parameters(dy, x)
-        dP = matrices(self.weight.value, self.groups) @ to_pixels(dy, self.groups)
-        return from_patches(dP, x.shape, self.window)
+        return self._spread(dy.mT, x.mT.shape).mT
 
     @quiet
     def backward_parameters(self, dy: Array, x: Array) -> None:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients."""
-        weight = self.weight
-        check_array(self, "dy", dy, (len(x), self.out_channels, *self.window.places(x.shape)), x.dtype)
-        P, dy = to_patches(x, self.window, self.groups), to_pixels(dy, self.groups)
-        weight.grad += (P @ dy.mT).swapaxes(0, 1).reshape(weight.grad.shape)
-        if self.bias is not None:
-            self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()
+        check_array(self, "dy", dy, (len(x), *self.window.places(x.shape[1:2]), self.outputs), x.dtype)
+        self._add_gradients(dy.mT, x.mT)

@@ -3,13 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from legonet.arrays import Array, check_array, ones, quiet
-from legonet.bricks.convolution import Convolution
-from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
+from legonet.arrays import Array, check_array, quiet
+from legonet.bricks.convolution import LinearOnPatches
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
-class Conv2d(Convolution):
+class Conv2d(LinearOnPatches):
     r"""Weighted sums of the patches of an image, with or without a bias.
 
     .. math::
@@ -27,7 +26,7 @@ class Conv2d(Convolution):
 
     with the stride s, the padding p and the dilation d. x has shape (batch, in_channels, height, width), y has shape
     (batch, out_channels, places down, places across), where an axis of n pixels has
-    ⌊(n + 2p − d (size − 1) − 1) / s⌋ + 1 places.
+    ⌊(n + 2p − d (k − 1) − 1) / s⌋ + 1 places for a window of k.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ class Conv2d(Convolution):
         Channels of x.
     out_channels : int
         Channels of y.
-    size : int or pair of int
+    kernel_size : int or pair of int
         How many pixels the window sees along each axis.
     stride : int or pair of int, optional
         How far the window moves from one place to the next.
@@ -47,7 +46,8 @@ class Conv2d(Convolution):
         Into how many groups to divide the channels of x and those of y. Each group of y sees only its group of x; with
         as many groups as channels of x, this is the depthwise convolution.
     weight : callable or numpy.ndarray, optional
-        An initializer, or the numbers themselves, of shape (in_channels / groups, size, size, out_channels).
+        An initializer, or the numbers themselves, of shape (in_channels / groups, kernel height, kernel width,
+        out_channels).
     bias : callable, numpy.ndarray or bool, optional
         An initializer, or the numbers themselves, of shape (out_channels,). False for no bias; True is zeros.
     rng : numpy.random.Generator or int, optional
@@ -58,8 +58,8 @@ class Conv2d(Convolution):
     Attributes
     ----------
     weight : Parameter
-        W, of shape (in_channels / groups, size, size, out_channels); ``weight.value.reshape(-1, out_channels)`` is the
-        weight of a `Linear` on patches.
+        W, of shape (in_channels / groups, kernel height, kernel width, out_channels);
+        ``weight.value.reshape(-1, out_channels)`` is the weight of a `Linear` on patches.
     bias : Parameter or None
         b, of shape (out_channels,).
 
@@ -76,8 +76,8 @@ class Conv2d(Convolution):
     As everywhere in neural networks the window is not flipped: mathematicians call this a cross-correlation. Pixels at
     the end that the last full stride does not reach are not seen, and their gradient is 0.
 
-    PyTorch's ``Conv2d`` holds the weight as (out_channels, in_channels / groups, size, size), and draws weight and bias
-    from ``uniform(-1/sqrt(n), 1/sqrt(n))`` where n is the number of pixels in a patch.
+    PyTorch's ``Conv2d`` holds the weight as (out_channels, in_channels / groups, kernel height, kernel width), and
+    draws weight and bias from ``uniform(-1/sqrt(n), 1/sqrt(n))``, where n counts the numbers in a patch.
 
     References
     ----------
@@ -106,7 +106,7 @@ class Conv2d(Convolution):
         self,
         in_channels: int,
         out_channels: int,
-        size: int | tuple[int, int],
+        kernel_size: int | tuple[int, int],
         *,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
@@ -117,34 +117,25 @@ class Conv2d(Convolution):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        super().__init__(2, in_channels, out_channels, size, stride, padding, dilation, groups)
-        shape = (self.in_channels // self.groups, *self.window.size, self.out_channels)
+        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = Wᵀ P + b, where P are the patches of x as columns, and x for `backward`."""
-        weight = self.weight.value
-        check_array(self, "x", x, ("batch", self.in_channels, "height", "width"), weight.dtype)
-        self.window.check(self, x.shape)
-        y = matrices(weight, self.groups).mT @ to_patches(x, self.window, self.groups)
-        if self.bias is not None:
-            y += self.bias.value.reshape(self.groups, -1, 1)
-        return from_pixels(y, (len(x), self.out_channels, *self.window.places(x.shape))), x
+        check_array(self, "x", x, ("batch", self.inputs, "height", "width"), self.weight.value.dtype)
+        self.window.check(self, x.shape, x.shape[2:])
+        return self._weigh(x), x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients and return dL/dx, the sum of the patches W dy."""
         self.backward_parameters(dy, x)
-        dP = matrices(self.weight.value, self.groups) @ to_pixels(dy, self.groups)
-        return from_patches(dP, x.shape, self.window)
+        return self._spread(dy, x.shape)
 
     @quiet
     def backward_parameters(self, dy: Array, x: Array) -> None:
         """Add dL/dW = P dyᵀ and dL/db = Σ dy to the gradients."""
-        weight = self.weight
-        check_array(self, "dy", dy, (len(x), self.out_channels, *self.window.places(x.shape)), x.dtype)
-        P, dy = to_patches(x, self.window, self.groups), to_pixels(dy, self.groups)
-        weight.grad += (P @ dy.mT).swapaxes(0, 1).reshape(weight.grad.shape)
-        if self.bias is not None:
-            self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()
+        check_array(self, "dy", dy, (len(x), self.outputs, *self.window.places(x.shape[2:])), x.dtype)
+        self._add_gradients(dy, x)

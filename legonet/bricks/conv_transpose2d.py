@@ -25,7 +25,8 @@ class ConvTranspose2d(Convolution):
     Its forward pass is the backward pass of a `Conv2d` from out_channels to in_channels with the same window, and the
     other way round; a column of x is a pixel. x has shape (batch, in_channels, height, width), y has shape (batch,
     out_channels, height of y, width of y), where an axis of n pixels becomes
-    (n − 1) s − 2p + d (size − 1) + 1 + output_padding long, with the stride s, the padding p and the dilation d.
+    (n − 1) s − 2p + d (k − 1) + 1 + output_padding long, with the stride s, the padding p, the dilation d and a window
+    of k.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class ConvTranspose2d(Convolution):
         Channels of x.
     out_channels : int
         Channels of y.
-    size : int or pair of int
+    kernel_size : int or pair of int
         How many pixels of y a pixel of x reaches along each axis.
     stride : int or pair of int, optional
         How far apart the patches of neighbouring pixels of x are.
@@ -47,7 +48,8 @@ class ConvTranspose2d(Convolution):
     groups : int, optional
         Into how many groups to divide the channels of x and those of y. Each group of y sees only its group of x.
     weight : callable or numpy.ndarray, optional
-        An initializer, or the numbers themselves, of shape (in_channels, size, size, out_channels / groups).
+        An initializer, or the numbers themselves, of shape (in_channels, kernel height, kernel width,
+        out_channels / groups).
     bias : callable, numpy.ndarray or bool, optional
         An initializer, or the numbers themselves, of shape (out_channels,). False for no bias; True is zeros.
     rng : numpy.random.Generator or int, optional
@@ -58,8 +60,8 @@ class ConvTranspose2d(Convolution):
     Attributes
     ----------
     weight : Parameter
-        W, of shape (in_channels, size, size, out_channels / groups): with the first and the last axis exchanged, it is
-        the weight of the `Conv2d`.
+        W, of shape (in_channels, kernel height, kernel width, out_channels / groups): with the first and the last axis
+        exchanged, it is the weight of the `Conv2d`.
     bias : Parameter or None
         b, of shape (out_channels,).
 
@@ -73,7 +75,8 @@ class ConvTranspose2d(Convolution):
 
     Notes
     -----
-    PyTorch's ``ConvTranspose2d`` holds the weight as (in_channels, out_channels / groups, height, width).
+    PyTorch's ``ConvTranspose2d`` holds the weight as (in_channels, out_channels / groups, kernel height,
+    kernel width).
 
     References
     ----------
@@ -97,7 +100,7 @@ class ConvTranspose2d(Convolution):
         self,
         in_channels: int,
         out_channels: int,
-        size: int | tuple[int, int],
+        kernel_size: int | tuple[int, int],
         *,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
@@ -109,19 +112,19 @@ class ConvTranspose2d(Convolution):
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        super().__init__(2, in_channels, out_channels, size, stride, padding, dilation, groups)
+        super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         self.output_padding = check_sizes("ConvTranspose2d", "output_padding", output_padding, 2)
         if any(more >= s for more, s in zip(self.output_padding, self.window.stride, strict=True)):
             needed = f"output_padding below the stride {show_sizes(self.window.stride)}"
             raise OptionError(f"ConvTranspose2d needs {needed}, but it is {show_sizes(self.output_padding)}")
-        shape = (self.in_channels, *self.window.size, self.out_channels // self.groups)
+        shape = (self.inputs, *self.window.kernel_size, self.outputs // self.groups)
         self._make_parameters(shape, weight, bias, rng, dtype)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y, the sum of the patches W x, plus b; and x for `backward`."""
         weight = self.weight.value
-        check_array(self, "x", x, ("batch", self.in_channels, "height", "width"), weight.dtype)
+        check_array(self, "x", x, ("batch", self.inputs, "height", "width"), weight.dtype)
         W = matrices(weight.swapaxes(0, 3), self.groups)
         y = from_patches(W @ to_pixels(x, self.groups), self._shape_of_y(x.shape), self.window)
         return (y if self.bias is None else y + self.bias.value[:, None, None]), x
@@ -145,7 +148,7 @@ class ConvTranspose2d(Convolution):
         if min(shape[2:]) < 1 or min(space) < 1:
             given = f"x of shape {brief(str(shape))} gives {brief(str(space))}"
             raise ShapeError(f"{brief(self, 80)} needs a y of at least 1 x 1 pixel, but {given}")
-        return (shape[0], self.out_channels, *space)
+        return (shape[0], self.outputs, *space)
 
     def _options(self) -> str:
         more = f", output_padding={show_sizes(self.output_padding)}" if any(self.output_padding) else ""

@@ -1,10 +1,8 @@
 """Average-pooling of whole images, y = the mean of each channel."""
 
-import numpy as np
-
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
-from legonet.bricks.patches import Form
+from legonet.bricks.patches import Form, batch_first
 from legonet.errors import ShapeError
 
 
@@ -53,7 +51,7 @@ class GlobalAvgPool2d(Brick[Form]):
         if 0 in x.shape[2:]:
             raise ShapeError(f"{self} needs x of at least one pixel, but x has shape {x.shape}")
         y: Array = x.mean(axis=(2, 3))
-        return y, (x.shape, x.dtype)
+        return y, Form(x.shape, x.dtype)
 
     @quiet
     def backward(self, dy: Array, form: Form) -> Array:
@@ -61,4 +59,4 @@ class GlobalAvgPool2d(Brick[Form]):
         (batch, channels, H, W), dtype = form
         check_array(self, "dy", dy, (batch, channels), dtype)
         share = (dy / (H * W)).T[:, None, None]
-        return np.moveaxis(share.repeat(H, axis=1).repeat(W, axis=2), -1, 0)
+        return batch_first(share.repeat(H, axis=1).repeat(W, axis=2))

@@ -18,16 +18,17 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
         \sum_{ij} \frac{\partial L}{\partial y_{ncij}} \, [x_{nchw} \text{ is the largest pixel of patch } ij]
 
     with the stride s and the padding p. x has shape (batch, channels, height, width), y has shape
-    (batch, channels, places down, places across), where an axis of n pixels has ⌊(n + 2p − size) / s⌋ + 1 places.
+    (batch, channels, places down, places across), where an axis of n pixels has ⌊(n + 2p − k) / s⌋ + 1 places for a
+    window of k.
 
     Parameters
     ----------
-    size : int or pair of int
+    kernel_size : int or pair of int
         How many pixels the window sees along each axis.
     stride : int or pair of int, optional
-        How far the window moves from one place to the next; by default its size, so that no pixel is seen twice.
+        How far the window moves from one place to the next; by default kernel_size, so that no pixel is seen twice.
     padding : int or pair of int, optional
-        How many pixels of -infinity to put before and after x along each axis; half the size at most.
+        How many pixels of -infinity to put before and after x along each axis; half of kernel_size at most.
 
     Raises
     ------
@@ -39,8 +40,9 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
 
     Notes
     -----
-    Where several pixels of a patch are the largest one, the first of them, row by row, gets the gradient. Pixels at the
-    end that the last full stride does not reach are not seen, and their gradient is 0.
+    NaN counts as the largest. Where several pixels of a patch are the largest one, the first of them, row by row, gets
+    the gradient; of several NaN PyTorch takes the last. Pixels at the end that the last full stride does not reach are
+    not seen, and their gradient is 0.
 
     References
     ----------
@@ -62,33 +64,37 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
 
     def __init__(
         self,
-        size: int | tuple[int, int],
+        kernel_size: int | tuple[int, int],
         *,
         stride: int | tuple[int, int] | None = None,
         padding: int | tuple[int, int] = 0,
     ) -> None:
-        self.window = Window.of_pooling("MaxPool2d", size, stride, padding)
+        self.window = Window.of_pooling("MaxPool2d", kernel_size, stride, padding)
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Form]]:
         """Return y, the largest pixel of each patch; and for `backward` which pixel that is, and the form of x."""
         check_array(self, "x", x, ("batch", "channels", "height", "width"))
-        self.window.check(self, x.shape)
+        self.window.check(self, x.shape, x.shape[2:])
         P = to_patches(x, self.window, groups=x.shape[1], fill=-np.inf)  # (channels, cells, places)
         y = P.max(axis=1)
-        chosen = np.equal(P, y[:, None])
+        chosen = y[:, None] == P
+        if np.isnan(y).any():
+            chosen |= np.isnan(P)
+        if any(self.window.padding):
+            chosen &= to_patches(np.ones((len(x), 1, *x.shape[2:]), np.bool_), self.window)  # never the padding
         free = np.ones(y.shape, np.bool_)
         for hits in chosen.swapaxes(0, 1):  # of equally large pixels, only the first
             hits &= free
             free ^= hits
-        return from_pixels(y, (*x.shape[:2], *self.window.places(x.shape))), (chosen, (x.shape, x.dtype))
+        return from_pixels(y, (*x.shape[:2], *self.window.places(x.shape[2:]))), (chosen, Form(x.shape, x.dtype))
 
     @quiet
     def backward(self, dy: Array, cache: tuple[Array, Form]) -> Array:
         """Return dL/dx: dy where a pixel was the largest one of a patch, else 0."""
         chosen, (shape, dtype) = cache
-        check_array(self, "dy", dy, (*shape[:2], *self.window.places(shape)), dtype)
+        check_array(self, "dy", dy, (*shape[:2], *self.window.places(shape[2:])), dtype)
         return from_patches(chosen * to_pixels(dy, groups=shape[1]), shape, self.window)
 
     def __repr__(self) -> str:
-        return f"MaxPool2d({self.window.show(self.window.size)})"
+        return f"MaxPool2d({self.window.show(self.window.kernel_size)})"

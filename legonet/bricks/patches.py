@@ -11,16 +11,22 @@ of space as well as for two.
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from functools import lru_cache, reduce
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from legonet.arrays import Array
 from legonet.bricks.window import Sizes, Window
 
-Form: TypeAlias = tuple[Sizes, np.dtype[Any]]
-"""The shape and the dtype of an array."""
+
+class Form(NamedTuple):
+    """What an array looks like from outside."""
+
+    shape: Sizes
+    dtype: np.dtype[Any]
 
 
 def matrices(weight: Array, groups: int) -> Array:
@@ -29,7 +35,7 @@ def matrices(weight: Array, groups: int) -> Array:
     Parameters
     ----------
     weight : numpy.ndarray
-        Of shape (in / groups, *size, out).
+        Of shape (in / groups, *kernel_size, out).
     groups : int
         The number of groups of channels.
 
@@ -40,6 +46,16 @@ def matrices(weight: Array, groups: int) -> Array:
     """
     *cells, outputs = weight.shape
     return weight.reshape(math.prod(cells), groups, outputs // groups).swapaxes(0, 1)
+
+
+def batch_last(x: Array) -> Array:
+    """Return a view of images as (channels, *space, batch)."""
+    return x.transpose(*range(1, x.ndim), 0)
+
+
+def batch_first(x: Array) -> Array:
+    """Return a view of images as (batch, channels, *space): undo `batch_last`."""
+    return x.transpose(-1, *range(x.ndim - 1))
 
 
 def to_pixels(x: Array, groups: int = 1) -> Array:
@@ -58,13 +74,13 @@ def to_pixels(x: Array, groups: int = 1) -> Array:
         Of shape (groups, channels / groups, pixels); a view where the layout in memory allows it.
     """
     batch, channels, *space = x.shape
-    return np.moveaxis(x, 0, -1).reshape(groups, _share(channels, groups), math.prod(space) * batch)
+    return batch_last(x).reshape(groups, _share(channels, groups), math.prod(space) * batch)
 
 
 def from_pixels(pixels: Array, shape: Sizes) -> Array:
     """Return the images of this shape, (batch, channels, *space), from their pixels as columns: a view of them."""
     batch, *rest = shape
-    return np.moveaxis(pixels.reshape(*rest, batch), -1, 0)
+    return batch_first(pixels.reshape(*rest, batch))
 
 
 def to_patches(x: Array, window: Window, groups: int = 1, *, fill: float = 0.0) -> Array:
@@ -91,7 +107,7 @@ def to_patches(x: Array, window: Window, groups: int = 1, *, fill: float = 0.0) 
     >>> import numpy as np
     >>> from legonet.bricks.patches import from_patches, to_patches
     >>> from legonet.bricks.window import Window
-    >>> window = Window(size=(2,), stride=(1,), padding=(0,), dilation=(1,))
+    >>> window = Window(kernel_size=(2,), stride=(1,), padding=(0,), dilation=(1,))
     >>> x = np.array([[[1.0, 2.0, 3.0, 4.0]]])
     >>> patches = to_patches(x, window)
     >>> patches
@@ -100,16 +116,19 @@ def to_patches(x: Array, window: Window, groups: int = 1, *, fill: float = 0.0) 
     >>> from_patches(patches, x.shape, window)
     array([[[1., 4., 6., 4.]]])
     """
-    image = np.moveaxis(x, 0, -1)
+    batch, channels, space = x.shape[0], x.shape[1], x.shape[2:]
+    image = batch_last(x)
     if any(window.padding):
-        padded = np.full(_padded(x.shape, window), fill, x.dtype)
-        padded[_inside(x.shape, window)] = image
-        image = padded
-    channels, places = x.shape[1], window.places(x.shape)
-    patches = np.empty((channels, *window.size, *places, len(x)), x.dtype)
-    for cell, seen in _seen(np.ascontiguousarray(image), window, places):
-        patches[cell] = seen
-    return patches.reshape(groups, _share(channels, groups) * math.prod(window.size), math.prod(places) * len(x))
+        inside, image = image, np.empty((channels, *window.padded(space), batch), x.dtype)
+        image.fill(fill)
+        image[_inside(window, space)] = inside
+    if max(window.stride) > 1:
+        image = image.reshape(channels, math.prod(window.padded(space)), batch)
+        patches = image.take(_pixels_of_entries(window, space), axis=1)
+    else:
+        patches = _seen(np.ascontiguousarray(image), window, space)
+    rows = _share(channels, groups) * math.prod(window.kernel_size)
+    return patches.reshape(groups, rows, math.prod(window.places(space)) * batch)
 
 
 def from_patches(patches: Array, shape: Sizes, window: Window) -> Array:
@@ -129,32 +148,59 @@ def from_patches(patches: Array, shape: Sizes, window: Window) -> Array:
     numpy.ndarray
         The images, without their padding. Pixels that the window does not see are 0.
     """
-    image, places = np.zeros(_padded(shape, window), patches.dtype), window.places(shape)
-    patches = patches.reshape(shape[1], *window.size, *places, shape[0])
-    for cell, seen in _seen(image, window, places):
-        seen += patches[cell]
-    return np.moveaxis(image[_inside(shape, window)], -1, 0)
+    batch, channels, space = shape[0], shape[1], shape[2:]
+    places = window.places(space)
+    if max(window.stride) > 1:
+        entries = _entries_of_pixels(window, space)
+        patches = patches.reshape(channels, math.prod(window.kernel_size + places), batch)
+        if entries.max() == patches.shape[1]:
+            patches = np.concatenate([patches, np.zeros((channels, 1, batch), patches.dtype)], axis=1)
+        return from_pixels(reduce(np.add, (patches.take(each, axis=1) for each in entries)), shape)
+    patches = patches.reshape(channels, *window.kernel_size, *places, batch)
+    image = np.zeros((channels, *window.padded(space), batch), patches.dtype)
+    seen = _seen(image, window, space)
+    for cell in product([slice(None)], *map(range, window.kernel_size)):
+        seen[cell] += patches[cell]
+    return batch_first(image[_inside(window, space)])
 
 
-def _seen(image: Array, window: Window, places: Sizes) -> Iterator[tuple[Any, Array]]:
-    """Yield the index of each cell of the window and what it sees at all places of an image: a view of it."""
-    for cell in np.ndindex(*window.size):
-        starts = (c * d for c, d in zip(cell, window.dilation, strict=True))
-        axes = zip(starts, window.stride, places, strict=True)
-        yield (
-            (slice(None), *cell),
-            image[(slice(None), *(slice(start, start + s * (n - 1) + 1, s) for start, s, n in axes))],
-        )
+def _seen(image: npt.NDArray[Any], window: Window, space: Sizes) -> npt.NDArray[Any]:
+    """Return what each cell of the window sees at each place of an image with its padding: a view of it.
+
+    Of shape (channels, *kernel_size, *places, batch); the image has shape (channels, *space, batch), in C order.
+    """
+    channel, *axes, batch = image.strides
+    steps = [factor * step for factor, step in zip(window.dilation + window.stride, axes + axes, strict=True)]
+    shape = (len(image), *window.kernel_size, *window.places(space), image.shape[-1])
+    return np.ndarray(shape, image.dtype, image, strides=(channel, *steps, batch))
+
+
+# With a stride, what a cell sees lies scattered in memory. NumPy gathers that by a list of numbers several times as
+# fast as it walks along a view.
+
+
+@lru_cache(maxsize=32)
+def _pixels_of_entries(window: Window, space: Sizes) -> npt.NDArray[np.intp]:
+    """Return which pixel of an image with its padding each entry of its patches is, (cells, places)."""
+    padded = window.padded(space)
+    image = np.arange(math.prod(padded)).reshape(1, *padded, 1)
+    return _seen(image, window, space).reshape(math.prod(window.kernel_size), -1)
+
+
+@lru_cache(maxsize=32)
+def _entries_of_pixels(window: Window, space: Sizes) -> npt.NDArray[np.intp]:
+    """Return which entries of its patches each pixel of an image is, (times, pixels); a number too large is none."""
+    seen, padded = _pixels_of_entries(window, space), window.padded(space)
+    entries = np.full((len(seen), math.prod(padded)), seen.size)
+    np.put_along_axis(entries, seen, np.arange(seen.size).reshape(seen.shape), axis=1)
+    entries = np.sort(entries, axis=0).reshape(-1, *padded)[_inside(window, space)].reshape(len(seen), -1)
+    return entries[: np.count_nonzero(entries < seen.size, axis=0).max() or 1].copy()
+
+
+def _inside(window: Window, space: Sizes) -> tuple[slice, ...]:
+    """Return where in an image with its padding the image is."""
+    return (slice(None), *(slice(p, p + n) for n, p in zip(space, window.padding, strict=True)))
 
 
 def _share(channels: int, groups: int) -> int:
     return channels // groups if groups else 1  # pooling makes each channel a group, also if there is none
-
-
-def _padded(shape: Sizes, window: Window) -> Any:
-    batch, channels, *space = shape
-    return (channels, *(n + 2 * p for n, p in zip(space, window.padding, strict=True)), batch)
-
-
-def _inside(shape: Sizes, window: Window) -> tuple[slice, ...]:
-    return (slice(None), *(slice(p, p + n) for n, p in zip(shape[2:], window.padding, strict=True)))

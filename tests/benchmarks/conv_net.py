@@ -1,11 +1,12 @@
 """Time one training step of a convolutional network: legonet against PyTorch, interleaved in one process.
 
 Run it with ``python tests/benchmarks/conv_net.py``; add ``--rounds 10`` for a quick look. Both contestants do the same
-step (forward, cross-entropy, backward, SGD) with a batch of 32 images of 28 x 28 in float32, which the losses of ten
-steps prove before anything is timed. Both make all arrays anew in each step.
+step (forward, cross-entropy, backward, SGD) with a batch of images of 28 x 28 in float32, which the losses of ten steps
+prove before anything is timed. Both make all arrays anew in each step.
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 import time
@@ -20,13 +21,13 @@ from legonet import SGD, Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, R
 from legonet.training import backpropagate
 
 Step = Callable[[], float]
-BATCH, LR = 32, 0.01
+BATCHES, LR = (1, 4, 32), 0.01
 
 
-def data() -> tuple[np.ndarray, np.ndarray]:
+def data(batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Return images and their classes: the same for both."""
     rng = np.random.default_rng(0)
-    return rng.normal(size=(BATCH, 1, 28, 28)).astype(np.float32), rng.integers(0, 10, BATCH)
+    return rng.normal(size=(batch, 1, 28, 28)).astype(np.float32), rng.integers(0, 10, batch)
 
 
 def build() -> Sequential:
@@ -44,9 +45,9 @@ def build() -> Sequential:
     )
 
 
-def legonet() -> Step:
+def legonet(batch: int) -> Step:
     """Bricks."""
-    net, loss, (x, target) = build(), CrossEntropyLoss(), data()
+    net, loss, (x, target) = build(), CrossEntropyLoss(), data(batch)
     sgd = SGD(net.parameters(), lr=LR)
 
     def step() -> float:
@@ -57,7 +58,7 @@ def legonet() -> Step:
     return step
 
 
-def torch_eager() -> Step:
+def torch_eager(batch: int) -> Step:
     """PyTorch, eager, with the weights of the bricks."""
     import torch
 
@@ -77,7 +78,7 @@ def torch_eager() -> Step:
         for theirs, ours in zip(net.parameters(), build().parameters(), strict=True):
             theirs.copy_(torch.from_numpy(np.moveaxis(ours.value, -1, 0).copy()))  # out comes first
     sgd = torch.optim.SGD(net.parameters(), lr=LR)
-    x, target = (torch.from_numpy(array) for array in data())
+    x, target = (torch.from_numpy(array) for array in data(batch))
 
     def step() -> float:
         sgd.zero_grad()
@@ -109,17 +110,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60, help="interleaved rounds of 5 steps each (default: 60)")
     rounds = parser.parse_args().rounds
-    steps = {"legonet": legonet()}
-    try:
-        steps["PyTorch eager"] = torch_eager()
-    except ImportError:
+    contestants: dict[str, Callable[[int], Step]] = {"legonet": legonet}
+    if importlib.util.find_spec("torch"):
+        contestants["PyTorch eager"] = torch_eager
+    else:
         print("PyTorch is not installed: left out.\n", file=sys.stderr)
-    best = compare(steps, rounds)
-    print("| one training step, ms | " + " | ".join(best) + " | legonet / PyTorch |")
-    print("|---" * (len(best) + 2) + "|")
-    ratio = best["legonet"] / best.get("PyTorch eager", float("nan"))
-    cells = " | ".join(f"{seconds * 1e3:.2f}" for seconds in best.values())
-    print(f"| conv net on 1 x 28 x 28, batch {BATCH}, float32 | {cells} | {ratio:.2f} |")
+    print("| one training step of a conv net, ms | " + " | ".join(contestants) + " | legonet / PyTorch |")
+    print("|---" * (len(contestants) + 2) + "|")
+    for batch in BATCHES:
+        best = compare({name: build_step(batch) for name, build_step in contestants.items()}, rounds)
+        ratio = best["legonet"] / best.get("PyTorch eager", float("nan"))
+        cells = " | ".join(f"{seconds * 1e3:.2f}" for seconds in best.values())
+        print(f"| 1 x 28 x 28, batch {batch}, float32 | {cells} | {ratio:.2f} |")
     print(f"\n{machine()}.")
 
 

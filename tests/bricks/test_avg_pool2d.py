@@ -12,7 +12,7 @@ EQUIVALENT = {"AvgPool2d.backward: axis=1 → axis=0": "the axis in between has 
 test_its_derivative = brick_test(
     AvgPool2d,
     "(batch, channels, height, width)",
-    sizes={"size": [2, 3], "height": (2, 5), "width": (2, 5)},
+    sizes={"kernel_size": [2, 3], "height": (2, 5), "width": (2, 5)},
     options={"stride": [None, 1, (2, 3)], "padding": [0, 1]},
     independent_rows=True,
 )
@@ -79,19 +79,34 @@ def test_the_order_in_memory_that_a_convolution_gives_is_kept():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "AvgPool2d needs size as a whole number >= 1 or a pair of them, but size is 0"),
-        ({"size": None}, "AvgPool2d needs size as a whole number >= 1 or a pair of them, but size is None"),
-        ({"size": (1, 2, 3)}, "AvgPool2d needs size as a whole number >= 1 or a pair of them, but size is (1, 2, 3)"),
+        (
+            {"kernel_size": 0},
+            "AvgPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is 0",
+        ),
+        (
+            {"kernel_size": None},
+            "AvgPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is None",
+        ),
+        (
+            {"kernel_size": (1, 2, 3)},
+            "AvgPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is (1, 2, 3)",
+        ),
         ({"stride": 0}, "AvgPool2d needs stride as a whole number >= 1 or a pair of them, but stride is 0"),
         ({"padding": -1}, "AvgPool2d needs padding as a whole number >= 0 or a pair of them, but padding is -1"),
-        ({"size": 3, "padding": 2}, "AvgPool2d needs padding of at most half of size 3, but padding is 2"),
-        ({"size": (4, 2), "padding": 2}, "AvgPool2d needs padding of at most half of size (4, 2), but padding is 2"),
+        (
+            {"kernel_size": 3, "padding": 2},
+            "AvgPool2d needs padding of at most half of kernel_size 3, but padding is 2",
+        ),
+        (
+            {"kernel_size": (4, 2), "padding": 2},
+            "AvgPool2d needs padding of at most half of kernel_size (4, 2), but padding is 2",
+        ),
     ],
     ids=lambda value: next(reversed(value), "") if isinstance(value, dict) else "",
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(OptionError) as refusal:
-        AvgPool2d(**({"size": 2} | options))
+        AvgPool2d(**({"kernel_size": 2} | options))
     assert str(refusal.value) == message
 
 

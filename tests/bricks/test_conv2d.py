@@ -15,18 +15,18 @@ X = np.array([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
 W = np.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(1, 2, 2, 1)
 
 EQUIVALENT = {
-    "Conv2d.backward_parameters: weight.grad → weight.value (2)": "of it, the shape alone is used",
-    "Conv2d.backward_parameters: self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()"
+    "Conv2d._add_gradients: W.grad → W.value (2)": "of it, the shape alone is used",
+    "Conv2d._add_gradients: self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel()"
     " → self.bias.grad += dy.dot(ones(dy.shape[-1], dy.dtype)).ravel().T": "a vector is its own transpose",
-    "Conv2d.backward_parameters: dy.dot(ones(dy.shape[-1], dy.dtype))"
+    "Conv2d._add_gradients: dy.dot(ones(dy.shape[-1], dy.dtype))"
     " → dy.dot(ones(dy.shape[-1], dy.dtype).T)": "a vector is its own transpose",
-    "Conv2d.backward_parameters: dy → x (5)": "dy of another dtype than x is refused above",
+    "Conv2d._add_gradients: dy → x (5)": "dy of another dtype than x is refused above",
 }
 
 test_its_derivative = brick_test(
     Conv2d,
     "(batch, in_channels, height, width)",
-    sizes={"in_channels": [2, 4], "out_channels": [2, 4], "size": [1, 2, 3], "height": (1, 4), "width": (1, 4)},
+    sizes={"in_channels": [2, 4], "out_channels": [2, 4], "kernel_size": [1, 2, 3], "height": (1, 4), "width": (1, 4)},
     options={"padding": [0, 1, (0, 2)], "stride": [1, (2, 1)], "groups": [1, 2], "bias": [True, False]},
     independent_rows=True,
 )
@@ -173,16 +173,30 @@ def test_not_a_number_and_infinity_pass_through_where_the_window_sees_them():
     [
         ({"in_channels": -1}, "Conv2d needs in_channels as a whole number >= 0, but in_channels is -1"),
         ({"out_channels": 1.0}, "Conv2d needs out_channels as a whole number >= 0, but out_channels is 1.0"),
-        ({"size": 0}, "Conv2d needs size as a whole number >= 1 or a pair of them, but size is 0"),
-        ({"size": (2, 0)}, "Conv2d needs size as a whole number >= 1 or a pair of them, but size is (2, 0)"),
-        ({"size": (2, 2, 2)}, "Conv2d needs size as a whole number >= 1 or a pair of them, but size is (2, 2, 2)"),
-        ({"size": "3"}, "Conv2d needs size as a whole number >= 1 or a pair of them, but size is '3'"),
+        ({"kernel_size": 0}, "Conv2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is 0"),
+        (
+            {"kernel_size": (2, 0)},
+            "Conv2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is (2, 0)",
+        ),
+        (
+            {"kernel_size": (2, 2, 2)},
+            "Conv2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is (2, 2, 2)",
+        ),
+        (
+            {"kernel_size": "3"},
+            "Conv2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is '3'",
+        ),
         ({"stride": 0}, "Conv2d needs stride as a whole number >= 1 or a pair of them, but stride is 0"),
         ({"stride": None}, "Conv2d needs stride as a whole number >= 1 or a pair of them, but stride is None"),
         ({"padding": -1}, "Conv2d needs padding as a whole number >= 0 or a pair of them, but padding is -1"),
         ({"padding": "same"}, "Conv2d needs padding as a whole number >= 0 or a pair of them, but padding is 'same'"),
         ({"dilation": 0}, "Conv2d needs dilation as a whole number >= 1 or a pair of them, but dilation is 0"),
         ({"groups": 0}, "Conv2d needs groups as a whole number >= 1, but groups is 0"),
+        (
+            {"stride": (True, 1)},
+            "Conv2d needs stride as a whole number >= 1 or a pair of them, but stride is (True, 1)",
+        ),
+        ({"groups": True}, "Conv2d needs groups as a whole number >= 1, but groups is True"),
         ({"groups": (2, 2)}, "Conv2d needs groups as a whole number >= 1, but groups is (2, 2)"),
         ({"groups": 3}, "Conv2d needs groups that divide in_channels and out_channels, but 3 does not divide 4 and 6"),
         ({"dtype": int}, "Conv2d needs dtype as a floating-point dtype"),
@@ -193,7 +207,7 @@ def test_not_a_number_and_infinity_pass_through_where_the_window_sees_them():
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
 )
 def test_bad_options_are_refused(options, message):
-    given = {"in_channels": 4, "out_channels": 6, "size": 3} | options
+    given = {"in_channels": 4, "out_channels": 6, "kernel_size": 3} | options
     with pytest.raises((OptionError, ShapeError, DtypeError)) as refusal:
         Conv2d(**given)
     assert str(refusal.value).startswith(message)

@@ -18,7 +18,7 @@ EQUIVALENT = {
 test_its_derivative = brick_test(
     ConvTranspose2d,
     "(batch, in_channels, height, width)",
-    sizes={"in_channels": [2, 4], "out_channels": [2, 4], "size": [2, 3], "height": (1, 3), "width": (1, 3)},
+    sizes={"in_channels": [2, 4], "out_channels": [2, 4], "kernel_size": [2, 3], "height": (1, 3), "width": (1, 3)},
     options={"padding": [0, (0, 1)], "stride": [1, (2, 1)], "groups": [1, 2], "bias": [True, False]},
     independent_rows=True,
 )
@@ -68,7 +68,7 @@ def test_its_passes_are_those_of_conv2d_the_other_way_round(case, seed):
     conv = Conv2d(
         weight.shape[3] * groups,
         len(weight),
-        window.size,
+        window.kernel_size,
         stride=window.stride,
         padding=window.padding,
         dilation=window.dilation,
@@ -102,7 +102,10 @@ def test_the_cache_is_x_itself():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "ConvTranspose2d needs size as a whole number >= 1 or a pair of them, but size is 0"),
+        (
+            {"kernel_size": 0},
+            "ConvTranspose2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is 0",
+        ),
         ({"stride": 0}, "ConvTranspose2d needs stride as a whole number >= 1 or a pair of them, but stride is 0"),
         (
             {"output_padding": -1},
@@ -125,7 +128,7 @@ def test_the_cache_is_x_itself():
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises((OptionError, ShapeError)) as refusal:
-        ConvTranspose2d(4, 6, **({"size": 3} | options))
+        ConvTranspose2d(4, 6, **({"kernel_size": 3} | options))
     assert str(refusal.value) == message
 
 

@@ -10,7 +10,7 @@ from strategies import assert_close, normal, seeds
 test_its_derivative = brick_test(
     MaxPool2d,
     "(batch, channels, height, width)",
-    sizes={"size": [2, 3], "height": (2, 5), "width": (2, 5)},
+    sizes={"kernel_size": [2, 3], "height": (2, 5), "width": (2, 5)},
     options={"stride": [None, 1, (2, 3)], "padding": [0, 1]},
     independent_rows=True,
 )
@@ -73,11 +73,20 @@ def test_the_padding_is_smaller_than_every_pixel():
 
 
 def test_not_a_number_is_the_largest_of_its_window_and_infinity_is_a_pixel_as_any_other():
-    x = np.array([[[[np.nan, 1.0, np.inf, 2.0, -np.inf, -np.inf]]]])
+    x = np.array([[[[np.nan, 1.0, np.inf, 2.0, -np.inf, -np.inf, 3.0, np.nan, np.nan, np.nan]]]])
     pool = MaxPool2d((1, 2))
     y, cache = pool.forward(x)
-    assert str(y.ravel()) == "[ nan  inf -inf]"
-    assert pool.backward(np.ones_like(y), cache).ravel().tolist()[2:] == [1.0, 0.0, 1.0, 0.0]
+    assert str(y.ravel()) == "[ nan  inf -inf  nan  nan]"
+    assert pool.backward(np.ones_like(y), cache).ravel().tolist() == [1, 0, 1, 0, 1, 0, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("pixel", [-np.inf, np.nan])
+@pytest.mark.parametrize("kernel_size", [2, 3])
+def test_the_padding_never_gets_a_gradient(kernel_size, pixel):
+    pool = MaxPool2d(kernel_size, stride=1, padding=1)
+    y, cache = pool.forward(np.full((2, 3, 2, 2), pixel))
+    np.testing.assert_array_equal(y, np.full_like(y, pixel))
+    assert pool.backward(np.ones_like(y), cache).sum() == y.size
 
 
 def test_the_order_in_memory_that_a_convolution_gives_is_kept():
@@ -90,19 +99,34 @@ def test_the_order_in_memory_that_a_convolution_gives_is_kept():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "MaxPool2d needs size as a whole number >= 1 or a pair of them, but size is 0"),
-        ({"size": None}, "MaxPool2d needs size as a whole number >= 1 or a pair of them, but size is None"),
-        ({"size": (1, 2, 3)}, "MaxPool2d needs size as a whole number >= 1 or a pair of them, but size is (1, 2, 3)"),
+        (
+            {"kernel_size": 0},
+            "MaxPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is 0",
+        ),
+        (
+            {"kernel_size": None},
+            "MaxPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is None",
+        ),
+        (
+            {"kernel_size": (1, 2, 3)},
+            "MaxPool2d needs kernel_size as a whole number >= 1 or a pair of them, but kernel_size is (1, 2, 3)",
+        ),
         ({"stride": 0}, "MaxPool2d needs stride as a whole number >= 1 or a pair of them, but stride is 0"),
         ({"padding": -1}, "MaxPool2d needs padding as a whole number >= 0 or a pair of them, but padding is -1"),
-        ({"size": 3, "padding": 2}, "MaxPool2d needs padding of at most half of size 3, but padding is 2"),
-        ({"size": (4, 2), "padding": 2}, "MaxPool2d needs padding of at most half of size (4, 2), but padding is 2"),
+        (
+            {"kernel_size": 3, "padding": 2},
+            "MaxPool2d needs padding of at most half of kernel_size 3, but padding is 2",
+        ),
+        (
+            {"kernel_size": (4, 2), "padding": 2},
+            "MaxPool2d needs padding of at most half of kernel_size (4, 2), but padding is 2",
+        ),
     ],
     ids=lambda value: next(reversed(value), "") if isinstance(value, dict) else "",
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(OptionError) as refusal:
-        MaxPool2d(**({"size": 2} | options))
+        MaxPool2d(**({"kernel_size": 2} | options))
     assert str(refusal.value) == message
 
 

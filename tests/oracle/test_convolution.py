@@ -80,8 +80,8 @@ def test_conv1d(batch, groups, inputs, outputs, time, size, bias, seed, **option
     brick = Conv1d(groups * inputs, groups * outputs, size, groups=groups, bias=bias, rng=rng, **options)
     agree(
         brick,
-        lambda x, weight, bias=None: nnf.conv1d(x, weight, bias, groups=groups, **options),
-        images(rng, batch, groups * inputs, time),
+        lambda x, weight, bias=None: nnf.conv1d(x.mT, weight, bias, groups=groups, **options).mT,
+        rng.normal(size=(batch, time, groups * inputs)),
         weight=lambda weight: weight.permute(2, 0, 1),
     )
 
@@ -136,6 +136,13 @@ def draw_pooling(kind, batch, channels, space, size, stride, padding, ties, seed
 def test_max_pool2d_ties_included(**drawn):
     brick, x, (size, stride, padding) = draw_pooling(MaxPool2d, **drawn)
     agree(brick, lambda x: nnf.max_pool2d(x, size, stride, padding), x)
+
+
+@search
+@pooling
+def test_max_pool2d_of_infinite_pixels(**drawn):
+    brick, x, (size, stride, padding) = draw_pooling(MaxPool2d, **drawn)
+    agree(brick, lambda x: nnf.max_pool2d(x, size, stride, padding), np.where(x > 1, x, -np.inf))
 
 
 @search
