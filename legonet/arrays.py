@@ -37,7 +37,7 @@ _silence = Context()
 _silence.run(np.seterr, over="ignore", invalid="ignore")
 
 # Each pass makes its arrays anew. The GNU C library, as long as it has not seen a large array come and go, gives freed
-# memory back to the system, which then hands it out again page by page: two thirds of the time of a training step of a
+# memory back to the system, which then hands it out again page by page: nearly half of the time of a training step of a
 # small convolutional network. So here is one that comes and goes. It is never written to, so it takes no memory.
 np.empty(2**25 - 2**14, np.uint8)  # the largest size, 32 MiB, that is taken as a sign
 

@@ -94,11 +94,12 @@ def test_a_network_of_several_inputs_takes_a_tuple():
 
 
 def test_a_mistake_in_the_gradient_by_one_of_several_inputs_is_found_and_called_by_its_name():
-    class Twice(Add):
-        def backward(self, dy, cache):
-            return dy, 2 * dy
+    class Doubled(Graph):
+        def backward(self, dy, caches):
+            left, target = super().backward(dy, caches)
+            return left, 2 * target
 
-    net = Graph(inputs=["left", "target"], nodes={"y": (Twice(), "left", "target")}, outputs=["y"])
+    net = Doubled(inputs=["left", "target"], nodes={"y": (Add(), "left", "target")}, outputs=["y"])
     with pytest.raises(GradientError, match=r"backward gives dtarget\[") as caught:
         check_network(net, MSELoss(), (X, normal(4, 2, seed=2)), normal(4, 2, seed=3))
     assert caught.value.gradient == "dtarget"
