@@ -195,14 +195,10 @@ def check_array(
         if given == shape or (shape is ROWS and given):
             return
         if given and shape and type(shape[0]) is str:
-            if given[1:] == shape[1:]:
-                return
-            if (
-                len(shape) == 3
-                and shape[1] is ...
-                and len(given) > 1
-                and (given[-1] == shape[2] or type(shape[2]) is str)
-            ):
+            if len(shape) == 3 and shape[1] is ...:
+                if len(given) > 1 and (given[-1] == shape[2] or type(shape[2]) is str):
+                    return
+            elif given[1:] == shape[1:]:
                 return
     _check_carefully(who, name, array, shape, dtype)
 
@@ -246,7 +242,9 @@ def check_indices(who: object, name: str, array: npt.NDArray[np.integer[Any]], s
         hint = f"pass {name}.astype(numpy.intp)" if array.dtype.kind in "fb" else ""
         _refuse(DtypeError, who, f"{name} of whole numbers", f"{name} has dtype {brief(str(array.dtype))}", hint)
     check_array(who, name, array, shape, array.dtype)
-    if array.size and array.astype(np.uint64).max() >= below:  # a negative number becomes a huge one
+    if (
+        array.size and np.maximum.reduce(array.astype(np.uint64), axis=None) >= below
+    ):  # a negative number becomes a huge one
         legal = f"{name} from 0 to {below - 1}" if below else f"no {name} at all"
         _refuse(RangeError, who, legal, _first_place(name, array, (array < 0) | (array >= below)), "")
 

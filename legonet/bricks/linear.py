@@ -103,27 +103,32 @@ class Linear(Brick[Array]):
         W = self.weight.value
         check_array(self, "x", x, ("batch", ..., len(W)), W.dtype)
         # x.dot(W) rather than x @ W: on small arrays it takes less than half the time.
-        y: Array = rows(x).dot(W)
+        y: Array = x.dot(W) if x.ndim == 2 else rows(x).dot(W).reshape(x.shape[:-1] + W.shape[1:])
         if self.bias is not None:
             y += self.bias.value
-        return y if x.ndim == 2 else y.reshape(x.shape[:-1] + W.shape[1:]), x
+        return y, x
 
     @quiet
     def backward(self, dy: Array, x: Array) -> Array:
         """Add dL/dW = xᵀ dy and dL/db = Σ dy to the gradients and return dL/dx = dy Wᵀ."""
-        self.backward_parameters(dy, x)
-        dx: Array = rows(dy).dot(self.weight.value.T).reshape(x.shape)
-        return dx
+        dx: Array = self._add_gradients(dy, x).dot(self.weight.value.T)
+        return dx if x.ndim == 2 else dx.reshape(x.shape)
 
     @quiet
     def backward_parameters(self, dy: Array, x: Array) -> None:
         """Add dL/dW = xᵀ dy and dL/db = Σ dy to the gradients."""
+        self._add_gradients(dy, x)
+
+    def _add_gradients(self, dy: Array, x: Array) -> Array:
+        """Add dL/dW = xᵀ dy and dL/db = Σ dy to the gradients and return dy as a matrix."""
         W = self.weight.value
         check_array(self, "dy", dy, x.shape[:-1] + W.shape[1:], W.dtype)
-        x, dy = rows(x), rows(dy)
+        if x.ndim > 2:
+            x, dy = rows(x), rows(dy)
         self.weight.grad += x.T.dot(dy)
         if self.bias is not None:
             self.bias.grad += ones(len(dy), dy.dtype).dot(dy)
+        return dy
 
     def __repr__(self) -> str:
         (inputs, outputs), dtype = self.weight.value.shape, self.weight.value.dtype

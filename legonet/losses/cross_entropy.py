@@ -139,12 +139,12 @@ class CrossEntropyLoss(Brick[Cache]):
             losses = _weigh(s, -log_p)
         else:
             z, right = classes_first(x), (t, np.arange(len(t)))
-            largest = np.maximum.reduce(z, axis=0, initial=-np.inf)
-            e = np.exp(z - largest)
-            own = e[right]
+            z = z - np.maximum.reduce(z, axis=0, initial=-np.inf)
+            e, log_own = np.exp(z), z[right]
+            own = np.exp(log_own)
             e[right] = 0.0  # the others are summed without it, which keeps their digits
             others = wide_sum(e.T)
-            losses = np.log1p(others - (1.0 - own)) + (largest - z[right])
+            losses = np.log1p(others - (1.0 - own)) - log_own
             weights = 1.0 if w is None else w[t].astype(x.dtype)
             losses = _weigh(weights, losses) if w is not None else losses
             parts = Classes(right, weights, e, own, others)

@@ -114,10 +114,10 @@ class Optimizer(ABC):
         """
         vectors = self._flat.vectors()
         self.steps += 1
-        for (theta, g, options), slots in zip(vectors, self._slots, strict=True):
-            if not options.frozen:
-                decay = self._weight_decay if options.weight_decay is None else options.weight_decay
-                self.update(theta, g, slots, self._lr * options.lr_factor, decay)
+        for number, (theta, g, (lr_factor, decay, frozen)) in enumerate(vectors):
+            if not frozen:
+                decay = self._weight_decay if decay is None else decay
+                self.update(theta, g, self._slots[number], self._lr * lr_factor, decay)
             g.fill(0.0)
 
     @abstractmethod

@@ -34,7 +34,7 @@ def sigmoid(x: Array) -> Array:
     array([0. , 0.5, 1. ])
     """
     e = np.exp(-np.abs(x))
-    n = np.maximum(e, x >= 0.0)  # 1 where x is positive
+    n = np.maximum(e, (x >= 0.0).astype(e.dtype))  # e^min(x, 0): 1 from 0 on
     y: Array = n - n * (e / (1.0 + e))
     return y
 

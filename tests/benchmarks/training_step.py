@@ -83,7 +83,8 @@ def plain(work: Workload) -> Step:
     n, lr = work.batch, work.lr
 
     def sigmoid(z: np.ndarray) -> np.ndarray:
-        n, e = np.exp(np.minimum(z, 0.0)), np.exp(-np.abs(z))
+        e = np.exp(-np.abs(z))
+        n = np.maximum(e, (z >= 0.0).astype(e.dtype))
         return n - n * (e / (1.0 + e))
 
     def two_layers() -> float:

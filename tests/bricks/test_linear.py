@@ -19,16 +19,25 @@ _SHAPE_ONLY = "of W, the shape and the dtype alone are used"
 _VECTOR = "a vector is its own transpose"
 _SAME_CHECKED = "the line above refuses dy of another length or dtype than x"
 
+_MATRIX = "a matrix in the shape of a matrix is that matrix"
+
 EQUIVALENT = {
-    "Linear.backward_parameters: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
-    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
-    "Linear.backward_parameters: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
-    "Linear.backward_parameters: self.weight.value → self.weight.grad": _SHAPE_ONLY,
-    "Linear.backward_parameters: self.bias.grad += ones(len(dy), dy.dtype).dot(dy)"
+    "Linear._add_gradients: W = self.weight.value → W = -self.weight.value": _SHAPE_ONLY,
+    "Linear._add_gradients: W = self.weight.value → W = self.weight.value * 2": _SHAPE_ONLY,
+    "Linear._add_gradients: W = self.weight.value → W = self.weight.value * 0.5": _SHAPE_ONLY,
+    "Linear._add_gradients: self.weight.value → self.weight.grad": _SHAPE_ONLY,
+    "Linear._add_gradients: self.bias.grad += ones(len(dy), dy.dtype).dot(dy)"
     " → self.bias.grad += ones(len(dy), dy.dtype).dot(dy).T": _VECTOR,
-    "Linear.backward_parameters: ones(len(dy), dy.dtype).dot(dy) → ones(len(dy), dy.dtype).T.dot(dy)": _VECTOR,
-    "Linear.backward_parameters: dy → x (3)": _SAME_CHECKED,
-    "Linear.backward_parameters: dy → x (4)": _SAME_CHECKED,
+    "Linear._add_gradients: ones(len(dy), dy.dtype).dot(dy) → ones(len(dy), dy.dtype).T.dot(dy)": _VECTOR,
+    "Linear.backward: dx if x.ndim == 2 else dx.reshape(x.shape) → dx if False else dx.reshape(x.shape)": _MATRIX,
+    "Linear.backward: x → dy (2)": "dy has as many axes as x",
+    "Linear.backward: 2 → 1": _MATRIX,
+    "Linear._add_gradients: if x.ndim > 2: → if True:": _MATRIX,
+    "Linear._add_gradients: x.ndim > 2 → x.ndim >= 2": _MATRIX,
+    "Linear._add_gradients: x → dy": "dy has as many axes as x",
+    "Linear._add_gradients: 2 → 1": _MATRIX,
+    "Linear._add_gradients: dy → x (3)": _SAME_CHECKED,
+    "Linear._add_gradients: dy → x (4)": _SAME_CHECKED,
 }
 
 
@@ -103,9 +112,9 @@ def test_training_does_not_compute_the_input_gradient():
 
 def test_both_gradients_are_made_from_the_one_upstream_gradient():
     class Watched(Linear):
-        def backward_parameters(self, dy, x):
+        def _add_gradients(self, dy, x):
             assert dy is DY
-            super().backward_parameters(dy, x)
+            return super()._add_gradients(dy, x)
 
     assert Watched(2, 2, weight=W).backward(DY, X).tolist() == [[1.0, 2.0], [-2.0, 1.0], [-2.0, -1.5]]
 
