@@ -328,6 +328,8 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
         is_list = isinstance(array, list | tuple)
         what = name if name.isidentifier() else "..."
         hint = f"pass numpy.asarray({what}, dtype=numpy.{needed})" if is_list else ""
+        if isinstance(array, tuple) and any(isinstance(part, np.ndarray) for part in array):
+            hint = f"it holds {len(array)} arrays, as of a network with several outputs: take one"
         _refuse(DtypeError, who, f"{name} as a NumPy array", f"{name} is a {type(array).__name__}", hint)
     if type(array) not in (np.ndarray, np.memmap):
         masked = isinstance(array, np.ma.MaskedArray)
@@ -336,12 +338,25 @@ def _check_carefully(who: object, name: str, array: object, shape: Shape, dtype:
     if not (array.dtype.kind == "f" if dtype is None else array.dtype in (dtype, needed)):
         kind = "of a floating-point dtype" if dtype is None else f"of dtype {needed}"
         hint = f"pass {name}.astype(numpy.{needed})" if array.dtype.kind in "fiub" else "it must hold real numbers"
+        if needed == np.bool_ and len(shape) == 2 and array.ndim == 1 and array.dtype.kind in "iu":
+            hint = f"of lengths, numpy.arange({shape[1]}) < {name}[:, None] makes one"
         _refuse(DtypeError, who, f"{name} {kind}", f"{name} has dtype {brief(str(array.dtype))}", hint)
     if not _matches(array.shape, shape):
         if len(shape) == array.ndim + 1 and ... in shape[1:-1]:
             shape = tuple(size for size in shape if size is not ...)  # (batch, ..., 5) is (batch, 5) for two axes
-        hint = f"pass {name}.reshape(-1, 1)" if _matches((*array.shape, 1), shape) and len(array.shape) == 1 else ""
+        hint = _shape_hint(name, array, shape)
         _refuse(ShapeError, who, f"{name} of shape {_show(shape)}", f"{name} has shape {_show(array.shape)}", hint)
+
+
+def _shape_hint(name: str, array: npt.NDArray[Any], shape: Shape) -> str:
+    """Return what to do about a shape, where it is plain."""
+    if array.ndim == 1 and _matches((*array.shape, 1), shape):
+        return f"pass {name}.reshape(-1, 1)"
+    if array.ndim == 2 and array.shape[1] == 1 and _matches(array.shape[:1], shape):
+        return f"pass {name}.reshape(-1)"
+    if array.ndim > 2 and shape[1:2] == (...,) and math.prod(array.shape[1:]) == shape[-1]:
+        return "put a Flatten() in front of it"
+    return ""
 
 
 def _matches(given: tuple[int, ...], shape: Shape) -> bool:

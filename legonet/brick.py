@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
+from legonet.arrays import brief
+from legonet.errors import OptionError
 from legonet.parameter import Parameter
 
 Cache = TypeVar("Cache")
@@ -107,7 +109,10 @@ class Brick(ABC, Generic[Cache]):
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the output alone, as inference needs it."""
-        return self.forward(*inputs)[0]
+        pair = self.forward(*inputs)
+        if type(pair) is not tuple:
+            refuse_output(self, pair)
+        return pair[0]
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter in this brick and the bricks inside it, with its dotted name.
@@ -155,3 +160,22 @@ class Brick(ABC, Generic[Cache]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def refuse_output(brick: Brick[Any], given: object) -> NoReturn:
+    """Say that `forward` has to return two things.
+
+    Parameters
+    ----------
+    brick : Brick
+        The brick.
+    given : object
+        What its `forward` returned.
+
+    Raises
+    ------
+    OptionError
+        Always.
+    """
+    needed = "forward to return the output and the cache, as in return y, cache"
+    raise OptionError(f"{brief(brick, 80)} needs {needed}, but it returns a {type(given).__name__}")

@@ -1,5 +1,6 @@
 """The checks of options: sizes, flags, rates, dtypes, generators, lists of parameters."""
 
+import inspect
 import math
 import operator
 import sys
@@ -321,11 +322,14 @@ def check_parameters(who: object, parameters: Iterable[Parameter]) -> tuple[Para
     """
     if isinstance(parameters, Parameter) or not isinstance(parameters, Iterable) or hasattr(parameters, "parameters"):
         hint = ": pass its .parameters()" if hasattr(parameters, "parameters") else ""
+        hint = ": call it" if inspect.ismethod(parameters) else hint
         raise OptionError(f"{who} needs a list of parameters, but got {brief(parameters, 80)}{hint}")
     found = tuple(parameters)
     for place, parameter in enumerate(found):
         if not isinstance(parameter, Parameter):
-            raise OptionError(f"{who} needs parameters, but number {place} is of {type(parameter)}")
+            named = isinstance(parameter, tuple) and any(isinstance(part, Parameter) for part in parameter)
+            hint = ": pass net.parameters(), without names" if named else ""
+            raise OptionError(f"{who} needs parameters, but number {place} is of {type(parameter)}{hint}")
     if len({id(parameter) for parameter in found}) < len(found):
         raise OptionError(f"{who} needs each parameter once, but one of the {len(found)} comes twice")
     if not found:

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from legonet import DtypeError, RangeError, ShapeError, check_array
+from legonet import DtypeError, LegonetError, RangeError, ShapeError, check_array
 from legonet.arrays import ROWS, brief, check_indices, check_probabilities, classes_first, ones, quiet, rows
 from strategies import assert_close, normal
 
@@ -50,7 +50,7 @@ def test_a_fitting_shape_passes(shape, needed):
         ((7,), ("batch", 1), "it needs x of shape (batch, 1), but x has shape (7,): pass x.reshape(-1, 1)"),
         ((7,), (7, 1), "it needs x of shape (7, 1), but x has shape (7,): pass x.reshape(-1, 1)"),
         ((7, 4), ("batch", 4, 1), "it needs x of shape (batch, 4, 1), but x has shape (7, 4)"),
-        ((7, 1), ("batch",), "it needs x of shape (batch,), but x has shape (7, 1)"),
+        ((7, 1), ("batch",), "it needs x of shape (batch,), but x has shape (7, 1): pass x.reshape(-1)"),
         ((), ROWS, "it needs x of shape (batch, ...), but x has shape ()"),
         ((7,), ("batch", 4, ...), "it needs x of shape (batch, 4, ...), but x has shape (7,)"),
         ((7, 5, 2), ("batch", 4, ...), "it needs x of shape (batch, 4, ...), but x has shape (7, 5, 2)"),
@@ -341,3 +341,24 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
 def test_freed_memory_is_used_again_and_not_fetched_page_by_page():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)  # noqa: S603
     assert float(done.stdout) < 500  # faults in a step: 1, or else some 2,000
+
+
+@pytest.mark.parametrize(
+    ("array", "shape", "dtype", "hint"),
+    [
+        (np.zeros((5, 1)), (5,), np.float64, "pass x.reshape(-1)"),
+        (np.zeros((4, 2, 6, 6)), ("batch", ..., 72), np.float64, "put a Flatten() in front of it"),
+        (np.array([2, 3]), (2, 3), np.bool_, "of lengths, numpy.arange(3) < x[:, None] makes one"),
+        (
+            (np.zeros(2), np.zeros(2)),
+            ("batch", 2),
+            np.float64,
+            "it holds 2 arrays, as of a network with several",
+        ),
+    ],
+    ids=["a column", "an image", "lengths", "several outputs"],
+)
+def test_a_usual_slip_gets_the_hint_that_mends_it(array, shape, dtype, hint):
+    with pytest.raises(LegonetError) as caught:
+        check_array("it", "x", array, shape, dtype)
+    assert hint in str(caught.value)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from legonet import Brick, Linear, Parameter, Sequential, Sigmoid
+from legonet import Brick, Graph, Linear, OptionError, Parameter, Sequential, Sigmoid, Tanh
 from legonet.testing import check_brick
 
 
@@ -122,3 +122,26 @@ def test_a_brick_from_outside_needs_two_methods_and_no_constructor():
 
     net = Sequential(Cube(), Linear(2, 1, rng=0))
     check_brick(net, np.array([[1.0, -2.0], [0.5, 3.0]]))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_forward_that_forgets_its_cache_is_refused_by_name(rows):
+    class NoCache(Brick):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy, cache):
+            return 2 * dy
+
+    x = np.ones((rows, 2))
+    told = (
+        r"NoCache\(\) needs forward to return the output and the cache, as in return y, cache, but it returns a ndarray"
+    )
+    for call in (NoCache(), Sequential(NoCache()).forward, graph.forward):
+        with pytest.raises(OptionError, match=told):
+            call(x)
+
+
+def test_bricks_in_a_list_get_a_hint():
+    with pytest.raises(OptionError, match=r"write Sequential\(\*bricks\)"):
+        Sequential([Tanh(), Tanh()])

@@ -210,3 +210,10 @@ def test_anything_else_is_refused_with_what_was_found(parameters, message):
 def test_the_method_itself_in_place_of_its_result_is_refused():
     with pytest.raises(OptionError, match="it needs a list of parameters"):
         check_parameters("it", Linear(2, 3).parameters)
+
+
+def test_named_parameters_and_a_method_that_was_not_called_get_a_hint():
+    with pytest.raises(OptionError, match=r"number 0 is of <class 'tuple'>: pass net\.parameters\(\), without names"):
+        check_parameters("it", Linear(2, 2).named_parameters())
+    with pytest.raises(OptionError, match=r"call it$"):
+        check_parameters("it", Linear(2, 2).parameters)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from legonet.arrays import brief
-from legonet.brick import Brick
+from legonet.brick import Brick, refuse_output
 from legonet.errors import OptionError
 from legonet.graphs.gradients import alone_or_tuple, by_inputs, check_upstream, floats_among, kinds_of, plus, together
 from legonet.graphs.mermaid import Draw
@@ -100,7 +100,10 @@ class Graph(Brick[list[Any]]):
         caches: list[Any] = []
 
         def run(brick: Brick[Any], inputs: list[Any], targets: tuple[str, ...]) -> Any:
-            y, cache = brick.forward(*inputs)
+            pair = brick.forward(*inputs)
+            if type(pair) is not tuple:
+                refuse_output(brick, pair)
+            y, cache = pair
             caches.append((cache, floats_among(inputs), kinds_of(y) if isinstance(y, tuple) else ()))
             return y
 

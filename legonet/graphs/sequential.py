@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, overload
 
 from legonet.arrays import Array, brief
-from legonet.brick import Brick
+from legonet.brick import Brick, refuse_output
 from legonet.errors import OptionError
 from legonet.graphs.gradients import learns
 from legonet.graphs.mermaid import Draw
@@ -67,7 +67,8 @@ class Sequential(Brick[list[Any]]):
         for place, brick in enumerate(bricks):
             if not isinstance(brick, Brick):
                 needed = "Sequential needs bricks, as in Sequential(Linear(2, 3), Sigmoid())"
-                raise OptionError(f"{needed}, but number {place} is {brief(brick)}")
+                hint = ": write Sequential(*bricks)" if isinstance(brick, list | tuple) else ""
+                raise OptionError(f"{needed}, but number {place} is {brief(brick)}{hint}")
         self.bricks = bricks
         self._lowest_learner = self._find_learner(len(bricks))
 
@@ -76,7 +77,10 @@ class Sequential(Brick[list[Any]]):
         caches: list[Any] = []
         try:
             for brick in self.bricks:
-                x, cache = brick.forward(x)
+                pair = brick.forward(x)
+                if type(pair) is not tuple:  # two rows of an array would be taken apart without a word
+                    refuse_output(brick, pair)
+                x, cache = pair
                 caches.append(cache)
         except Exception as error:
             note_place(error, self, len(caches), self.bricks[len(caches)])
