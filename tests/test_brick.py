@@ -137,6 +137,7 @@ def test_a_forward_that_forgets_its_cache_is_refused_by_name(rows):
     told = (
         r"NoCache\(\) needs forward to return the output and the cache, as in return y, cache, but it returns a ndarray"
     )
+    graph = Graph(inputs=["x"], nodes={"y": (NoCache(), "x")}, outputs=["y"])
     for call in (NoCache(), Sequential(NoCache()).forward, graph.forward):
         with pytest.raises(OptionError, match=told):
             call(x)
