@@ -25,7 +25,9 @@ class LastStep(Brick[Form]):
 
     Notes
     -----
-    It takes the last step in the array, be it padding or not: align sequences of different lengths at their ends.
+    It takes the last step in the array, be it padding or not. That is right after a recurrent brick that was given the
+    mask, as it repeats its last state there. After `Bidirectional`, whose second brick has read nothing yet at the last
+    step, or after attention, take the mean of the real steps: `GlobalAvgPool1d`.
 
     References
     ----------

@@ -55,7 +55,8 @@ class Bidirectional(Brick[Cache]):
     Notes
     -----
     PyTorch has ``bidirectional=True`` as an option of its recurrent layers. At padding its outputs are 0; here y
-    repeats the last state of f, and that of g before its first step, which is zero.
+    repeats the last state of f, and that of g before its first step, which is zero. So `LastStep` after it sees next to
+    nothing of g; `GlobalAvgPool1d` with the mask sees all.
 
     References
     ----------
