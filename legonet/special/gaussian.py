@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from legonet.arrays import Array
-
-from .blocks import in_blocks, mirrored, times_exp_if_negative
+from legonet.special.blocks import in_blocks, mirrored, times_exp_if_negative
 
 # The root of the slope, as the nearest float64 and what is missing there.
 _GELU_ROOT, _GELU_ROOT_REST = 0.7517915246935645, -1.4956759177009883e-17

@@ -3,8 +3,7 @@
 import numpy as np
 
 from legonet.arrays import Array
-
-from .blocks import in_blocks, largest_exponent, mirrored, times_exp_if_negative
+from legonet.special.blocks import in_blocks, largest_exponent, mirrored, times_exp_if_negative
 
 # The root of the slope of SiLU, as the nearest float64 and what is missing there.
 _SILU_ROOT, _SILU_ROOT_REST = -1.2784645427610737, -1.0946994183093437e-16

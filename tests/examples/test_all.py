@@ -169,7 +169,7 @@ def test_bad_options_get_a_one_line_error(module, options, message, tmp_path, mo
 
 def test_a_folder_that_nobody_can_write_to_is_refused(monkeypatch, capsys):
     if not Path("/proc/self").exists():
-        pytest.skip("needs a folder that even the superuser cannot write to")
+        pytest.skip("needs a folder that even the superuser cannot write to, as Linux has")
     monkeypatch.setattr(xor, "train", lambda *args: pytest.fail("it trains"))
     with pytest.raises(SystemExit) as stop:
         xor.main(["--output", "/proc"])
