@@ -46,6 +46,7 @@ from .bricks import (
     Transpose,
 )
 from .errors import DtypeError, GradientError, LegonetError, OptionError, RangeError, ShapeError
+from .formulas import Formulas
 from .graphs import Bidirectional, Graph, Parallel, Residual, Sequential, TransformerBlock
 from .losses import BinaryCrossEntropyLoss, CrossEntropyLoss, HuberLoss, KLDivergenceLoss, L1Loss, MSELoss
 from .optimizers import SGD, Adam, AdamW, RMSProp
@@ -81,6 +82,7 @@ __all__ = [
     "ElasticNetRegularizer",
     "Embedding",
     "Flatten",
+    "Formulas",
     "GaussianNoise",
     "GlobalAvgPool1d",
     "GlobalAvgPool2d",

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, initialize, zeros
 from legonet.parameter import Parameter
 
@@ -78,6 +79,12 @@ class Linear(Brick[Array]):
     array([[ 1.],
            [11.]])
     """
+
+    formulas = Formulas(
+        ["z = x @ W + b"],
+        ["dz_dW = x", "dz_dx = W", "dW = rows(x).T @ rows(dz)", "db = sum(rows(dz), rows)", "dx = dz @ W.T"],
+        {"W": "weight", "b": "bias"},
+    )
 
     def __init__(
         self,

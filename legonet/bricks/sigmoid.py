@@ -2,6 +2,7 @@
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import sigmoid
 
 
@@ -42,6 +43,8 @@ class Sigmoid(Brick[Array]):
     >>> sigmoid.backward(np.ones(3), cache)
     array([0.  , 0.25, 0.  ])
     """
+
+    formulas = Formulas(["y = 1 / (1 + exp(-x))"], ["dy_dx = y * (1 - y)", "dx = dy * dy_dx"])
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = 1 / (1 + e^-x), and y for `backward`."""

@@ -3,6 +3,7 @@
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_scalar
+from legonet.formulas import Formulas
 from legonet.special import sum_of_squares
 
 
@@ -43,6 +44,8 @@ class MSELoss(Brick[Array]):
     array([[0. , 1. ],
            [1.5, 0. ]])
     """
+
+    formulas = Formulas(["L = sum((y - t) ** 2) / (2 * N)"], ["dy = dL * (y - t) / N"], {"t": "target"})
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:

@@ -1,0 +1,1 @@
+"""The worked mathematics of a training step."""

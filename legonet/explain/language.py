@@ -1,0 +1,232 @@
+"""Read the formulas of a brick: Python's notation for assignments, of which a small part is allowed."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from legonet.arrays import brief
+from legonet.errors import OptionError
+
+REDUCTIONS = ("sum", "mean", "max", "min", "argmax")
+"""Functions that take an array, and the axes or indices they go over."""
+AXES = {"rows": 0, "columns": -1}
+"""What a reduction calls an axis."""
+ELEMENTWISE = (
+    *("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "tanh", "sin", "cos", "sigmoid", "softplus", "erf"),
+    "where",
+)
+"""Functions of each entry."""
+WHOLE = ("rows", "reshape", "concat")
+"""Functions that lay entries out in another way."""
+
+_ALLOWED = (
+    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Subscript, ast.Tuple, ast.Slice),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.USub),
+    *(ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq, ast.Load, ast.Attribute, ast.keyword),
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One assignment.
+
+    Attributes
+    ----------
+    target : str
+        What is assigned to.
+    indices : tuple of ast.expr
+        Its indices, none for the whole of it.
+    formula : ast.expr
+        What is assigned.
+    """
+
+    target: str
+    indices: tuple[ast.expr, ...]
+    formula: ast.expr
+
+    @property
+    def loops(self) -> bool:
+        """Whether it is taken for one index after the other, as ``h[:, t]`` is."""
+        return any(isinstance(index, ast.Slice) for index in self.indices)
+
+    def __str__(self) -> str:
+        inside = f"[{', '.join(map(ast.unparse, self.indices))}]" if self.indices else ""
+        return f"{self.target}{inside} = {ast.unparse(self.formula)}"
+
+
+@lru_cache(maxsize=4096)
+def read(text: str) -> Statement:
+    """Read one assignment, or say what is wrong with it."""
+    try:
+        (line,) = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, TypeError, AttributeError):
+        raise OptionError(f"a formula must be one assignment such as 'y = x @ W', but it is {brief(text)}") from None
+    if not isinstance(line, ast.Assign) or len(line.targets) != 1:
+        raise OptionError(f"a formula must be one assignment such as 'y = x @ W', but it is {brief(text)}")
+    (target,) = line.targets
+    indices: tuple[ast.expr, ...] = ()
+    if isinstance(target, ast.Subscript):
+        indices = parts(target.slice)
+        target = target.value
+    if not isinstance(target, ast.Name):
+        raise OptionError(f"a formula assigns to a name such as y or y[n, k], but here is {brief(text)}")
+    for node in ast.walk(line.value):
+        _check(node, text)
+    return Statement(target.id, indices, line.value)
+
+
+def _check(node: ast.AST, text: str) -> None:
+    fine = isinstance(node, _ALLOWED)
+    if isinstance(node, ast.Attribute):
+        fine = node.attr == "T"
+    if isinstance(node, ast.Constant):
+        fine = type(node.value) in (int, float) or node.value is Ellipsis
+    if isinstance(node, ast.Compare):
+        fine = len(node.ops) == 1
+    if isinstance(node, ast.Call):
+        known = (*REDUCTIONS, *ELEMENTWISE, *WHOLE)
+        fine = isinstance(node.func, ast.Name) and node.func.id in known
+    if not fine:
+        shown = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+        raise OptionError(
+            f"a formula cannot have {brief(shown)}: see Formulas for what it can have; in {brief(text, 80)}"
+        )
+
+
+def parts(index: ast.expr) -> tuple[ast.expr, ...]:
+    """Return what stands between brackets, one for each axis."""
+    return tuple(index.elts) if isinstance(index, ast.Tuple) else (index,)
+
+
+def names_in(node: ast.AST) -> Iterator[str]:
+    """Yield the names of arrays, numbers and indices in a formula, each once, as they come."""
+    seen = set()
+    functions = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    for name in ast.walk(node):
+        if isinstance(name, ast.Name) and id(name) not in functions and name.id not in seen:
+            seen.add(name.id)
+            yield name.id
+
+
+def call_of(node: ast.AST) -> str:
+    """Return the name of the function that a node calls, else nothing."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def is_index_notation(statement: Statement, arrays: Mapping[str, Any]) -> bool:
+    """Whether every array in a statement has an index for each axis, so that it speaks of single entries."""
+    whole = {id(node.value) for node in ast.walk(statement.formula) if isinstance(node, ast.Subscript)}
+    for node in ast.walk(statement.formula):
+        if isinstance(node, ast.Subscript) and any(isinstance(index, ast.Slice) for index in parts(node.slice)):
+            return False
+        if isinstance(node, ast.Name) and arrays.get(node.id, 0) and id(node) not in whole:
+            return False  # an array without indices
+    return bool(statement.indices or whole) and not statement.loops
+
+
+def indices_summed(node: ast.Call) -> tuple[str, ...]:
+    """Return the indices that a reduction goes over; none if it goes over axes."""
+    return tuple(a.id for a in node.args[1:] if isinstance(a, ast.Name) and a.id not in AXES)
+
+
+class _Simplifier(ast.NodeTransformer):
+    """Put numbers in the place of names, let what is None drop out, and tidy up ``1 * x``, ``x + 0`` and the like."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        if node.id in self.known:
+            return ast.Constant(self.known[node.id])
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        return node.value if isinstance(node.value, ast.Constant) else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        return node.value if isinstance(node.value, ast.Constant) else node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        return node.operand if _constant(node.operand) in (None, 0) and isinstance(node.operand, ast.Constant) else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        left, right, op = node.left, node.right, node.op
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, ast.Constant) and one.value is None:
+                return ast.UnaryOp(ast.USub(), other) if isinstance(op, ast.Sub) and one is left else other
+        if isinstance(op, ast.Mult):
+            for one, other in ((left, right), (right, left)):
+                if _constant(one) == 1:
+                    return other
+                if _constant(one) == 0:
+                    return ast.Constant(0)
+        if isinstance(op, ast.Div | ast.Pow) and _constant(right) == 1:
+            return left
+        if isinstance(op, ast.Add | ast.Sub) and _constant(right) == 0:
+            return left
+        if isinstance(op, ast.Add) and _constant(left) == 0:
+            return right
+        return node
+
+
+def _constant(node: ast.expr) -> Any:
+    return node.value if isinstance(node, ast.Constant) and node.value is not Ellipsis else ""
+
+
+def simplified(node: ast.expr, known: Mapping[str, Any]) -> ast.expr:
+    """Return a formula with some names replaced by numbers, or left out if they are None."""
+    copied = ast.parse(ast.unparse(node), mode="eval").body
+    made: ast.expr = _Simplifier(known).visit(copied)
+    return made
+
+
+class _Spread(ast.NodeTransformer):
+    """Write the axes out that ``...`` stands for."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def visit_Tuple(self, node: ast.Tuple) -> Any:
+        return ast.Tuple(list(self._spread(node.elts)), ast.Load())
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        return ast.Call(node.func, list(self._spread([self.visit(arg) for arg in node.args])), node.keywords)
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        index = [self.visit(each) for each in self._spread(parts(node.slice))]
+        return ast.Subscript(node.value, index[0] if len(index) == 1 else ast.Tuple(index, ast.Load()), ast.Load())
+
+    def _spread(self, elements: Any) -> Iterator[ast.expr]:
+        for element in elements:
+            if isinstance(element, ast.Constant) and element.value is Ellipsis:
+                yield from (ast.Name(name, ast.Load()) for name in self.names)
+            else:
+                yield element
+
+
+def spread(statement: Statement, axes: Mapping[str, int]) -> Statement:
+    """Return a statement without ``...``, given how many axes each array has."""
+    brackets = [(statement.target, statement.indices)]
+    brackets += [
+        (node.value.id, parts(node.slice))
+        for node in ast.walk(statement.formula)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+    ]
+    for name, index in brackets:
+        dots = [i for i in index if isinstance(i, ast.Constant) and i.value is Ellipsis]
+        if dots and name in axes:
+            missing = axes[name] - len(index) + 1
+            break
+    else:
+        return statement
+    used = {*names_in(statement.formula), statement.target}
+    letters = [letter for letter in ("n", "t", "i", "j", "k", "l", "m", "p", "q", "r", "s") if letter not in used]
+    spreader = _Spread(tuple(letters[: max(missing, 0)]))
+    formula = spreader.visit(ast.parse(ast.unparse(statement.formula), mode="eval").body)
+    return Statement(statement.target, tuple(spreader._spread(statement.indices)), formula)
