@@ -15,7 +15,7 @@ from legonet.errors import OptionError
 from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 
-from .language import Statement, names_in, read, simplified, spread
+from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread
 
 
 @dataclass
@@ -170,9 +170,5 @@ def _indices(statement: Statement) -> Iterator[str]:
     for index in statement.indices:
         yield from names_in(index)
     for node in ast.walk(statement.formula):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("sum", "mean", "max", "min")
-        ):
+        if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS:
             yield from (arg.id for arg in node.args[1:] if isinstance(arg, ast.Name))

@@ -83,7 +83,7 @@ class Calculator:
                     self.operands[statement.target], self.errors[statement.target] = value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
-        """Return the value of a statement that needs no loop, and its error; the shape of the target, if it is known."""
+        """Return the value of a statement that needs no loop, and its error; `shape` is that of the target, if known."""
         if is_index_notation(statement, self._arrays()):
             return self._entrywise(statement, shape)
         self.shape = shape
@@ -239,7 +239,7 @@ class Calculator:
             return np.where(condition, a, b), np.where(condition, ea, eb)
         if name == "rows":
             value = np.asarray(values[0][0])
-            shape = (-1, value.shape[-1]) if value.size else (math.prod(value.shape[:-1]), value.shape[-1])
+            shape: Any = (math.prod(value.shape[:-1]), value.shape[-1])
             return value.reshape(shape), np.broadcast_to(values[0][1], value.shape).reshape(shape)
         if name == "reshape":
             value = np.asarray(values[0][0])
