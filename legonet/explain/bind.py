@@ -15,7 +15,7 @@ from legonet.errors import OptionError
 from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 
-from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread
+from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread, without_rows
 
 
 @dataclass
@@ -87,7 +87,9 @@ def input_names(brick: Brick[Any], count: int) -> tuple[str, ...]:
     return tuple([*plain, *[f"x{number}" for number in range(count)]][:count])
 
 
-def bind(brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = None) -> Bound | None:
+def bind(
+    brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = None, stated: Formulas | None = None
+) -> Bound | None:
     """Return the formulas of a call with what their names stand for, None if the brick states none.
 
     Parameters
@@ -100,18 +102,42 @@ def bind(brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = 
         What it returned: an array, a number, or a tuple of several outputs.
     upstream : float, optional
         What `backward` was given, if it is a number: 1, for the loss itself, drops out.
+    stated : Formulas, optional
+        Taken in the place of those that the brick states.
     """
-    stated = formulas_of(brick, inputs)
+    stated = formulas_of(brick, inputs) if stated is None else stated
     if stated is None:
         return None
+    renamed = {meant: name for name, meant in stated.names.items() if isinstance(meant, str)}
+    names = [renamed.get(name, name) for name in input_names(brick, len(inputs))]
+    return settle(stated, dict(zip(names, inputs, strict=True)), output, upstream, brick)
+
+
+def settle(
+    stated: Formulas, inputs: Mapping[str, Any], output: Any, upstream: Any = None, owner: object = None
+) -> Bound:
+    """Return formulas with what their names stand for.
+
+    Parameters
+    ----------
+    stated : Formulas
+        The formulas.
+    inputs : mapping
+        What is given, by name.
+    output : object
+        What comes out: an array, a number, or a tuple of several outputs.
+    upstream : float, optional
+        The gradient by the output, if it is a number: 1 drops out.
+    owner : object, optional
+        Whose attributes the other names are.
+    """
     forward, backward = [read(line) for line in stated.forward], [read(line) for line in stated.backward]
     if not forward:
-        raise OptionError(f"formulas of {brief(type(brick).__name__)} need a line for the forward pass")
+        raise OptionError(f"formulas of {brief(type(owner).__name__)} need a line for the forward pass")
     several = len(output) if isinstance(output, tuple) else 1
     outputs = tuple(statement.target for statement in forward[-several:])
-    renamed = {meant: name for name, meant in stated.names.items() if isinstance(meant, str)}
-    names = tuple(renamed.get(name, name) for name in input_names(brick, len(inputs)))
-    values: dict[str, Any] = dict(zip(names, inputs, strict=True))
+    names = tuple(inputs)
+    values: dict[str, Any] = dict(inputs)
     assigned = {statement.target for statement in forward + backward}
     upstreams = {f"d{name}" for name in outputs}
     parameters: dict[str, Parameter] = {}
@@ -124,7 +150,7 @@ def bind(brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = 
             continue
         if name in indices and name not in stated.names:
             continue
-        value = _look_up(brick, name, stated.names, inputs)
+        value = _look_up(owner, name, stated.names, [*inputs.values()])
         if isinstance(value, Parameter):
             parameters[name] = value
             value = value.value
@@ -141,7 +167,7 @@ def bind(brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = 
         for s in statements:
             local = s.target.partition("_d")[2]
             if s.target not in gone and (not local or f"d{local}" not in gone):
-                formula = simplified(s.formula, nothing)
+                formula = without_rows(simplified(s.formula, nothing), axes)
                 found.append(spread(Statement(s.target, s.indices, formula), axes))
         return found
 
@@ -149,17 +175,17 @@ def bind(brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = 
     return Bound(settled(forward), settled(backward), values, parameters, names, outputs)
 
 
-def _look_up(brick: Brick[Any], name: str, names: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def _look_up(owner: object, name: str, names: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
     """Return what a name stands for: what the formulas say, an attribute of the brick, or N."""
     meant = names.get(name, name)
     if not isinstance(meant, str):
         return meant
-    if name == "N" and name not in names and not hasattr(brick, "N"):
+    if name == "N" and name not in names and not hasattr(owner, "N"):
         return max(len(inputs[0]) if inputs and np.ndim(inputs[0]) else 1, 1)
     try:
-        value = attrgetter(meant)(brick)
+        value = attrgetter(meant)(owner)
     except AttributeError:
-        who = brief(type(brick).__name__)
+        who = brief(type(owner).__name__)
         known = "an input, an attribute of the brick, nor listed in names"
         raise OptionError(f"formulas of {who} speak of {brief(name)}, which is neither {known}") from None
     return value

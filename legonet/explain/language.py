@@ -186,6 +186,24 @@ def simplified(node: ast.expr, known: Mapping[str, Any]) -> ast.expr:
     return made
 
 
+class _Plain(ast.NodeTransformer):
+    """Leave ``rows(x)`` out where x is a matrix already."""
+
+    def __init__(self, axes: Mapping[str, int]) -> None:
+        self.axes = axes
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        matrix = call_of(node) == "rows" and isinstance(node.args[0], ast.Name) and self.axes.get(node.args[0].id) == 2
+        return node.args[0] if matrix else node
+
+
+def without_rows(node: ast.expr, axes: Mapping[str, int]) -> ast.expr:
+    """Return a formula in which ``rows(x)`` is x where x is a matrix; the formula is changed."""
+    made: ast.expr = _Plain(axes).visit(node)
+    return made
+
+
 class _Spread(ast.NodeTransformer):
     """Write the axes out that ``...`` stands for."""
 

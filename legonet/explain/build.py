@@ -1,0 +1,596 @@
+"""Turn the calls of a step into its terms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from legonet.arrays import Array, brief
+from legonet.brick import Brick
+from legonet.errors import LegonetError
+from legonet.optimizers.optimizer import Optimizer
+from legonet.parameter import Parameter
+
+from .bind import Bound, bind, input_names, settle
+from .evaluate import Calculator
+from .language import Statement, names_in, read
+from .made import made_of
+from .record import Call
+from .source import formulas_from_source
+from .symbols import Namer
+from .trace import Bracket, Failure, Formula, Step, Symbol, Term
+
+TOLERANCE = 16
+"""How many times the bound of its rounding error a number may differ from its formula."""
+
+
+@dataclass
+class Node:
+    """A call with the terms of its inputs and outputs, as the backward pass needs them."""
+
+    inputs: tuple[Term | None, ...]
+    outputs: tuple[Term, ...]
+    bound: Bound | None
+    calculator: Calculator
+    names: dict[str, Term]
+    via: str
+    call: Call | None = None
+    done: bool = False
+    locals: dict[tuple[int, int], Term] = field(default_factory=dict)
+    """Local derivatives by the identity of what is above and below."""
+
+
+class Share(NamedTuple):
+    """What one branch gives to a gradient."""
+
+    term: Term
+    product: tuple[Bracket, ...]
+    via: str
+
+
+class Builder:
+    """Makes the terms of one step.
+
+    Parameters
+    ----------
+    step : Step
+        Filled in.
+    net : Brick
+        The network; the loss and the regularizers are known by their calls.
+    rows : int
+        The rows of the batch.
+    loss : str, optional
+        What the loss of the data is called.
+    """
+
+    def __init__(self, step: Step, net: Brick[Any], rows: int, loss: str = "L") -> None:
+        self.step, self.net, self.rows = step, net, rows
+        self.namer = Namer(loss)
+        self.known: dict[int, Term] = {}
+        self.alive: list[Any] = []
+        self.arrays: list[tuple[Term, Array]] = []
+        self.parameters: dict[int, Term] = {}
+        self.nodes: list[Node] = []
+        self.by_call: dict[int, Node] = {}
+        self.shares: dict[int, list[Share]] = {}
+        self.totals: dict[int, Term] = {}
+        self.parameter_shares: dict[int, list[Share]] = {}
+
+    # What is given
+
+    def give(self, name: str, value: Any, role: str) -> Term:
+        """Add an array that comes from outside."""
+        term = Term(Symbol(self.namer.free(name)), role, _frozen(value), batch=self._is_batch(value))
+        self.step.given.append(term)
+        self._know(value, term)
+        return term
+
+    def _know(self, value: Any, term: Term) -> None:
+        if isinstance(value, np.ndarray):
+            self.known[id(value)] = term
+            self.alive.append(value)
+            self.arrays.append((term, np.asarray(term.value)))
+
+    def _is_batch(self, value: Any) -> bool:
+        return np.ndim(value) > 0 and len(value) == self.rows
+
+    def _parameter(self, parameter: Parameter, name: str, number: int, value: Any) -> Term:
+        if id(parameter) not in self.parameters:
+            term = Term(Symbol(name, str(number)), "parameter", _frozen(value))
+            self.parameters[id(parameter)] = term
+            self.step.given.append(term)
+        return self.parameters[id(parameter)]
+
+    # Forward
+
+    def forward(self, call: Call, phase: list[Term], role: str = "activation") -> None:
+        """Add the terms of the forward pass of a brick that has no others inside."""
+        inputs = tuple(self._find(x, call.place, phase) for x in call.inputs)
+        bound, note = self._bind(call)
+        outputs = call.output_copy if isinstance(call.output_copy, tuple) else (call.output_copy,)
+        owned = {id(p): p for p in call.brick.parameters()}
+        parameters = dict(bound.parameters) if bound else {}
+        mentioned = {id(p) for p in parameters.values()}
+        parameters |= {n.rpartition(".")[2]: p for n, p in call.brick.named_parameters() if id(p) not in mentioned}
+        order = {id(p): k for k, p in enumerate(owned.values())}
+        parameters = dict(sorted(parameters.items(), key=lambda pair: order.get(id(pair[1]), len(order))))
+        lead = bound.outputs[0] if bound else "y"
+        middle = [s.target for s in bound.forward[: -len(outputs)]] if bound else []
+        new = [_letter(name) for name, p in parameters.items() if id(p) not in self.parameters and id(p) in owned]
+        number = self.namer.number(lead, [*middle, *new], role)
+        names: dict[str, Term] = {}
+        for name, parameter in parameters.items():
+            value = call.parameters.get(id(parameter), parameter.value)
+            names[name] = self._parameter(parameter, _letter(name), number, value)
+        if bound:
+            names |= {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
+            names |= {
+                name: Term(Symbol(name), "constant", value) for name, value in bound.values.items() if name not in names
+            }
+            for name, value in zip(bound.inputs, call.copies, strict=True):
+                if value is not None:
+                    bound.values[name] = value
+            for name, parameter in bound.parameters.items():
+                bound.values[name] = call.parameters.get(id(parameter), parameter.value)
+        calculator = Calculator(bound.values if bound else {})
+        node = Node(inputs, (), bound, calculator, names, "", call)
+        symbols = self.namer.outputs(lead, number, len(outputs), role)
+        if bound:
+            note = self._compute(calculator, bound.forward, dict(zip(bound.outputs, outputs, strict=True))) or note
+            for statement in bound.forward[: -len(outputs)]:
+                value = calculator.operands.get(statement.target)
+                self._state(node, statement, Symbol(statement.target, str(number)), "intermediate", value, phase)
+        made = []
+        for k, (symbol, value, raw) in enumerate(
+            zip(symbols, outputs, call.output if isinstance(call.output, tuple) else (call.output,), strict=True)
+        ):
+            usable = bound.forward[k - len(outputs)] if bound and not note.startswith("its formulas") else None
+            operands = [*filter(None, inputs), *names.values()] if usable is None else None
+            term = self._term(node, usable, symbol, role, value, phase, operands)
+            term.note = note
+            if bound:
+                self._compare(term, calculator, bound.outputs[k], value)
+                names[bound.outputs[k]] = term
+                calculator.operands[bound.outputs[k]] = value
+                calculator.errors.pop(bound.outputs[k], None)
+            self._know(raw, term)
+            made.append(term)
+        node.outputs = tuple(made)
+        node.via = str(made[0]) if made else ""
+        self.nodes.append(node)
+        self.by_call[id(call)] = node
+
+    def _bind(self, call: Call) -> tuple[Bound | None, str]:
+        """Return the formulas of a call, and what is to be said if they cannot be used."""
+        upstream = call.dy if isinstance(call.dy, int | float) else 1.0 if not np.ndim(call.output) else None
+        if isinstance(call.output, tuple):
+            upstream = None
+        try:
+            bound = bind(call.brick, call.inputs, call.output, upstream)
+            if bound is None:
+                found = formulas_from_source(call.brick, call.inputs)
+                bound = bind(call.brick, call.inputs, call.output, upstream, found) if found else None
+        except LegonetError as error:
+            return None, f"its formulas cannot be used: {error}"
+        return bound, ""
+
+    def _compute(self, calculator: Calculator, statements: Sequence[Statement], results: dict[str, Any]) -> str:
+        """Run statements; return what went wrong, if anything did."""
+        try:
+            calculator.run(statements, {name: np.shape(value) for name, value in results.items()})
+        except Exception as error:
+            return f"its formulas cannot be used: {error}"
+        return ""
+
+    def _compare(self, term: Term, calculator: Calculator, name: str, value: Any) -> None:
+        """Note down whether the brick computed what its formula says."""
+        if name not in calculator.operands or name not in calculator.errors or np.asarray(value).dtype.kind != "f":
+            return
+        found, bound = calculator.operands[name], calculator.errors[name]
+        if np.shape(found) != np.shape(value):
+            term.agrees, term.note = False, f"by its formula it would have the shape {np.shape(found)}"
+            return
+        with np.errstate(all="ignore"):
+            value = np.asarray(value)
+            limit = TOLERANCE * float(np.finfo(value.dtype).eps) * np.broadcast_to(bound, value.shape)
+            limit = limit + float(np.finfo(value.dtype).smallest_normal)
+            off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
+        term.agrees = not np.any(off)
+        if np.any(off):
+            entry = tuple(int(i) for i in np.argwhere(off)[0])
+            wanted = float(np.asarray(found)[entry])
+            place = f" at {list(entry)}" if entry else ""
+            term.note = f"the brick computes {float(value[entry]):.6g}{place}, but its formula says {wanted:.6g}"
+
+    def _state(
+        self, node: Node, statement: Statement, symbol: Symbol, role: str, value: Any, phase: list[Term]
+    ) -> Term:
+        """Add the term of an intermediate statement."""
+        term = self._term(node, statement, symbol, role, value, phase)
+        node.names[statement.target] = term
+        return term
+
+    def _term(
+        self,
+        node: Node,
+        statement: Statement | None,
+        symbol: Symbol,
+        role: str,
+        value: Any,
+        phase: list[Term],
+        operands: Sequence[Term] | None = None,
+    ) -> Term:
+        formula = None
+        if statement is not None:
+            names = {name: node.names[name] for name in names_in(statement.formula) if name in node.names}
+            formula = Formula(statement, names, node.calculator)
+            operands = [*names.values()]
+        unique = _unique(operands or [])
+        call = node.call
+        term = Term(symbol, role, _frozen(value), formula, unique, batch=self._is_batch(value))
+        if call is not None:
+            term.place, term.brick = call.place, brief(call.brick, 60)
+        term.arose = not _finite(value) and all(_finite(operand.value) for operand in unique)
+        for operand in unique:
+            operand.users.append(term)
+        phase.append(term)
+        return term
+
+    def _find(self, value: Any, place: str, phase: list[Term]) -> Term | None:
+        """Return the term of an array that a brick was given; a container may have made it of others."""
+        if value is None:
+            return None
+        if id(value) in self.known and isinstance(value, np.ndarray):
+            return self.known[id(value)]
+        if not isinstance(value, np.ndarray):
+            return Term(Symbol(brief(value, 12)), "constant", value)
+        made = made_of(value, [array for _, array in self.arrays])
+        if made is not None and made.formulas.forward[0] == "y = x":
+            term = self.arrays[made.operands[0]][0]
+            self.known[id(value)] = term
+            self.alive.append(value)
+            return term
+        number = self.namer.number("y", [], "activation")
+        symbol = self.namer.outputs("y", number, 1, "activation")[0]
+        container = place.rpartition("[")[0] or place.rpartition(".")[0] or "the network"
+        if made is None:
+            term = Term(symbol, "intermediate", _frozen(value), place=container, batch=self._is_batch(value))
+            term.note = f"computed by {container} itself"
+            term.arose = not _finite(value)
+            phase.append(term)
+        else:
+            operands = tuple(self.arrays[k][0] for k in made.operands)
+            given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
+            bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
+            calculator = Calculator(bound.values)
+            names = dict(zip(bound.inputs, operands, strict=True))
+            names |= {
+                name: Term(Symbol(name), "constant", number)
+                for name, number in bound.values.items()
+                if name not in names
+            }
+            node = Node(operands, (), bound, calculator, names, str(symbol))
+            term = self._term(node, bound.forward[-1], symbol, "activation", value, phase)
+            term.place = container
+            names["y"] = term
+            calculator.operands["y"] = term.value
+            node.outputs = (term,)
+            self.nodes.append(node)
+        self._know(value, term)
+        return term
+
+    # Backward
+
+    def backward(self, call: Call, phase: list[Term]) -> None:
+        """Add the terms of the backward pass of a brick that has no others inside."""
+        node = self.by_call.get(id(call))
+        if node is None:
+            return
+        node.done = True
+        upstream = self._upstreams(node, call, phase)
+        results: dict[str, Any] = {}
+        targets: dict[str, Term | None] = {}
+        gradients = _by_inputs(call, node)
+        names = node.bound.inputs if node.bound else input_names(call.brick, len(call.inputs))
+        for name, term, gradient in zip(names, node.inputs, gradients, strict=True):
+            if gradient is not None and term is not None and term.role != "constant":
+                results[f"d{name}"], targets[f"d{name}"] = gradient, term
+        by_name = dict(call.brick.named_parameters())
+        if node.bound:
+            stated = {id(p) for p in node.bound.parameters.values()}
+            by_name = {n: p for n, p in by_name.items() if id(p) not in stated} | node.bound.parameters
+        for name, parameter in by_name.items():
+            if id(parameter) in call.gradients and id(parameter) in self.parameters:
+                results[f"d{name}"] = call.gradients[id(parameter)]
+                targets[f"d{name}"] = self.parameters[id(parameter)]
+        note = ""
+        statements: list[Statement] = []
+        if node.bound:
+            for name, term in zip(node.bound.outputs, upstream, strict=True):
+                if term is not None:
+                    node.names[f"d{name}"] = term
+                    node.calculator.operands[f"d{name}"] = term.value
+                    node.calculator.errors.pop(f"d{name}", None)
+            statements = node.bound.needed([*results])
+            note = self._compute(node.calculator, statements, results)
+        remaining = dict(results)
+        for statement in statements if not note else []:
+            self._backward_statement(node, statement, results, targets, upstream, phase)
+            remaining.pop(statement.target, None)
+        for name, value in remaining.items():
+            operands = [*filter(None, upstream), *filter(None, node.inputs)]
+            self._share(node, None, targets[name], value, phase, operands).note = note  # type: ignore[arg-type]
+
+    def _backward_statement(
+        self,
+        node: Node,
+        statement: Statement,
+        results: dict[str, Any],
+        targets: dict[str, Term | None],
+        upstream: Sequence[Term | None],
+        phase: list[Term],
+    ) -> None:
+        name = statement.target
+        bound, calculator = node.bound, node.calculator
+        assert bound is not None  # noqa: S101
+        if name in results:
+            term = self._share(node, statement, targets[name], results[name], phase)  # type: ignore[arg-type]
+            self._compare(term, calculator, name, results[name])
+            calculator.operands[name] = term.value
+            calculator.errors.pop(name, None)
+            node.names[name] = term
+            return
+        local = bound.local(name)
+        value = calculator.operands.get(name)
+        if local and local[0] in node.names and local[1] in node.names:
+            above, below = node.names[local[0]], node.names[local[1]]
+            symbol = Symbol(kind="local", of=above.symbol, by=below.symbol)
+            term = self._state(node, statement, symbol, "local derivative", value, phase)
+            node.locals[id(above), id(below)] = term
+            return
+        number = node.outputs[0].symbol.number if node.outputs else ""
+        whose = name[1:]
+        if name.startswith("d") and whose in node.names and node.names[whose].role == "intermediate":
+            symbol = Symbol(kind="gradient", of=node.names[whose].symbol)
+            self._state(node, statement, symbol, "upstream gradient", value, phase)
+        else:
+            self._state(node, statement, Symbol(name, number), "intermediate", value, phase)
+
+    def _share(
+        self,
+        node: Node,
+        statement: Statement | None,
+        target: Term,
+        value: Any,
+        phase: list[Term],
+        operands: Sequence[Term] | None = None,
+    ) -> Term:
+        """Add one branch's share of a gradient; if it is the only one, it is the gradient."""
+        is_parameter = target.role == "parameter"
+        role = "parameter gradient" if is_parameter else "upstream gradient"
+        term = self._term(node, statement, Symbol(kind="gradient", of=target.symbol), role, value, phase, operands)
+        shares = self.parameter_shares if is_parameter else self.shares
+        product = self._product(node, target)
+        term.chain = (product,) if product else ()
+        shares.setdefault(id(target), []).append(Share(term, product, node.via))
+        return term
+
+    def _product(self, node: Node, target: Term) -> tuple[Bracket, ...]:
+        """Return the chain rule of a share: the gradient of what the brick gave, times its derivative."""
+        if not node.outputs:
+            return ()
+        output = node.outputs[0]
+        last = Bracket(
+            Symbol(kind="local", of=output.symbol, by=target.symbol), node.locals.get((id(output), id(target)))
+        )
+        consumers = [n for n in self.nodes if n.done and any(i is output for i in n.inputs)]
+        total = self.totals.get(id(output))
+        if len(consumers) == 1 and target.role == "parameter" and len(consumers[0].outputs) == 1:
+            above = consumers[0].outputs[0]
+            middle = consumers[0].locals.get((id(above), id(output)))
+            upper = self.totals.get(id(above))
+            if middle is not None and upper is not None:
+                return Bracket(upper.symbol, upper, True), Bracket(middle.symbol, middle), last
+        if total is None:
+            return (last,) if output.role in ("loss", "penalty") else ()
+        return Bracket(total.symbol, total, True), last
+
+    def _upstreams(self, node: Node, call: Call, phase: list[Term]) -> list[Term | None]:
+        given = call.dy if isinstance(call.dy, tuple) else (call.dy,)
+        return [self._total(term, dy, phase) for term, dy in zip(node.outputs, given, strict=False)]
+
+    def _total(self, term: Term, given: Any, phase: list[Term]) -> Term | None:
+        """Return the gradient by a term: its share, or the sum of its shares."""
+        if id(term) in self.totals:
+            return self.totals[id(term)]
+        if not isinstance(given, np.ndarray) and given is not None and not np.ndim(given):
+            return None
+        for node in self.nodes:  # what a container made of it hands on as well
+            if node.call is None and not node.done and any(operand is term for operand in node.inputs):
+                self._through(node, phase)
+        shares = self.shares.get(id(term), [])
+        added = _sum([share.term.value for share in shares])
+        value = given if given is not None else added
+        if shares and given is not None and not _close(added, given):
+            shares = []
+        symbol = Symbol(kind="gradient", of=term.symbol)
+        if len(shares) == 1:
+            total = shares[0].term
+        elif shares:
+            total = self._sum_term(symbol, "upstream gradient", shares, value, phase)
+        elif given is None:
+            return None
+        else:
+            total = Term(symbol, "upstream gradient", _frozen(value), batch=self._is_batch(value))
+            total.note = "computed by a container itself"
+            total.arose = not _finite(value)
+            phase.append(total)
+        self.totals[id(term)] = total
+        return total
+
+    def _through(self, node: Node, phase: list[Term]) -> None:
+        """Hand the gradient of what a container made on to what it was made of."""
+        node.done = True
+        (output,) = node.outputs
+        total = self._total(output, None, phase)
+        if total is None or node.bound is None:
+            return
+        node.names["dy"] = total
+        node.calculator.operands["dy"] = total.value
+        for name, operand, statement in zip(node.bound.inputs, node.inputs, node.bound.backward, strict=True):
+            assert operand is not None  # noqa: S101
+            shape = {f"d{name}": operand.shape}
+            node.calculator.run([statement], shape)
+            if str(statement).endswith("= dy"):
+                local = Symbol(kind="local", of=output.symbol, by=operand.symbol)
+                product = Bracket(total.symbol, total, True), Bracket(local)
+                self.shares.setdefault(id(operand), []).append(Share(total, product, node.via))
+            else:
+                value = np.asarray(node.calculator.operands[f"d{name}"], np.asarray(operand.value).dtype)
+                self._share(node, statement, operand, value, phase).place = output.place
+
+    def _sum_term(self, symbol: Symbol, role: str, shares: list[Share], value: Any, phase: list[Term]) -> Term:
+        """Add the sum over the branches."""
+        for share in shares:
+            if str(share.term.symbol) == str(symbol):
+                share.term.symbol = Symbol(kind="gradient", of=symbol.of, via=share.via)
+        names = {f"a{k}": share.term for k, share in enumerate(shares)}
+        calculator = Calculator({name: share.value for name, share in names.items()})
+        node = Node((), (), None, calculator, names, "")
+        statement = _added([*names])
+        term = self._term(node, statement, symbol, role, value, phase)
+        term.chain = tuple(share.product for share in shares if share.product)
+        return term
+
+    def finish_backward(self, phase: list[Term]) -> None:
+        """Sum the gradients of parameters that are used more than once, and those of the data, if there are any."""
+        for term in self.step.given:
+            shares = self.parameter_shares.get(id(term), [])
+            if len(shares) > 1:
+                value = _sum([share.term.value for share in shares])
+                symbol = Symbol(kind="gradient", of=term.symbol)
+                self.totals[id(term)] = self._sum_term(symbol, "parameter gradient", shares, value, phase)
+            elif shares:
+                self.totals[id(term)] = shares[0].term
+            elif term.role == "data":
+                self._total(term, None, phase)
+
+    # Update
+
+    def update(
+        self,
+        optimizer: Optimizer,
+        parameter: Parameter,
+        before: dict[str, Any],
+        after: dict[str, Any],
+        value: Array,
+        phase: list[Term],
+    ) -> None:
+        """Add what the optimizer did to a parameter."""
+        term = self.parameters.get(id(parameter))
+        if term is None:
+            return
+        gradient = self.totals.get(id(term))
+        symbol = Symbol(kind="new", of=term.symbol)
+        stated = before.get("formulas")
+        operands = [term, *([gradient] if gradient else [])]
+        call = Call(optimizer, "optimizer", (), (), {})  # type: ignore[arg-type]
+        if stated is None:
+            node = Node((), (), None, Calculator({}), {}, "", call)
+            self._term(node, None, symbol, "update", value, phase, operands)
+            return
+        given = {"θ": term.value, "g": gradient.value if gradient else np.zeros(np.shape(term.value))}
+        given |= {f"{name}_old": old for name, old in before.get("state", {}).items()}
+        bound = settle(stated, given, value)
+        names = {"θ": term} | ({"g": gradient} if gradient else {})
+        for name, number in bound.values.items():
+            if name not in names:
+                role = "state" if np.ndim(number) else "constant"
+                index = f"{term.symbol.letter}{term.symbol.number}" if role == "state" else ""
+                names[name] = Term(Symbol(name.removesuffix("_old"), index), role, number)
+        node = Node((), (), bound, Calculator(bound.values), names, "", call)
+        note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: value})
+        for statement in bound.forward[:-1]:
+            name = statement.target
+            index = f"{term.symbol.letter}{term.symbol.number}"
+            new = Symbol(kind="new", of=Symbol(name, index)) if name in after else Symbol(name, index)
+            found = after.get(name, node.calculator.operands.get(name))
+            self._state(node, statement, new, "state" if name in after else "intermediate", found, phase)
+        final = self._term(node, bound.forward[-1] if not note else None, symbol, "update", value, phase, operands)
+        final.note = note
+        self._compare(final, node.calculator, bound.outputs[0], value)
+
+    def total_loss(self, penalties: float) -> None:
+        """Add the sum of the loss and the penalties, if there are any."""
+        shares = [term for term in self.step.loss if term.role in ("loss", "penalty")]
+        if len(shares) > 1:
+            names = {f"a{k}": share for k, share in enumerate(shares)}
+            node = Node((), (), None, Calculator({name: share.value for name, share in names.items()}), names, "")
+            value = next(share.value for share in shares if share.role == "loss") + penalties
+            self._term(node, _added([*names]), Symbol("L"), "loss", value, self.step.loss)
+
+    def fail(self, call: Call, phase: str, error: Exception) -> None:
+        """Note down where the step ended early."""
+        operands = [self.known[id(x)] for x in call.inputs if id(x) in self.known]
+        self.step.failure = Failure(error, call.place, brief(call.brick, 60), phase, tuple(operands))
+
+
+def _added(names: Sequence[str]) -> Statement:
+    return read("y = " + " + ".join(names))
+
+
+def _letter(name: str) -> str:
+    """Return what the parameter of a brick without formulas is called."""
+    return {"weight": "W", "bias": "b"}.get(name, name)
+
+
+def _unique(terms: Sequence[Term]) -> tuple[Term, ...]:
+    return tuple({id(term): term for term in terms}.values())
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        copy = np.array(value)
+        copy.flags.writeable = False
+        return copy
+    return value
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(value).all())
+    except TypeError:
+        return True
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    total = values[0] if values else None
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _close(one: Any, other: Any) -> bool:
+    if np.shape(one) != np.shape(other):
+        return False
+    one, other = np.asarray(one), np.asarray(other)
+    with np.errstate(all="ignore"):
+        size = float(np.max(np.abs(one), initial=0.0, where=np.isfinite(one)))
+        eps = float(np.finfo(other.dtype).eps) if other.dtype.kind == "f" else 0.0
+        return bool(np.allclose(one, other, rtol=64 * eps, atol=64 * eps * size, equal_nan=True))
+
+
+def _by_inputs(call: Call, node: Node) -> list[Any]:
+    """Return what backward gave for each input."""
+    given = list(call.dx) if isinstance(call.dx, tuple) else [call.dx]
+    count = len(call.inputs)
+    if len(given) != count:
+        floats = [k for k, x in enumerate(call.inputs) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+        places = floats if len(floats) == len(given) else range(len(given))
+        found: list[Any] = [None] * count
+        for place, gradient in zip(places, given, strict=False):
+            if place < count:
+                found[place] = gradient
+        given = found
+    return [g if isinstance(g, np.ndarray) or np.ndim(g) or isinstance(g, float) else None for g in given]

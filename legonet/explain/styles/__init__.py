@@ -1,0 +1,8 @@
+"""How formulas are written: as text, in LaTeX, in MathML."""
+
+from .latex import Latex
+from .mathml import MathML
+from .style import Style, split_name
+from .text import Text
+
+__all__ = ["Latex", "MathML", "Style", "Text", "split_name"]

@@ -1,0 +1,122 @@
+"""Formulas in LaTeX."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from legonet.explain.language import AXES
+
+from .style import Style, split_name
+
+_LATEX_GREEK = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "varepsilon",
+    "ζ": "zeta",
+    "η": "eta",
+    "θ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "ν": "nu",
+    "ρ": "rho",
+    "σ": "sigma",
+    "τ": "tau",
+    "φ": "varphi",
+    "ϕ": "phi",
+    "Φ": "Phi",
+    "Σ": "Sigma",
+    "Δ": "Delta",
+    "π": "pi",
+    "χ": "chi",
+    "ω": "omega",
+    "κ": "kappa",
+}
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u0307": "dot"}
+_KNOWN = ("exp", "log", "tanh", "sin", "cos", "max", "min")
+
+
+class Latex(Style):
+    """LaTeX, for math mode with the package amsmath."""
+
+    def letter(self, base: str, accent: str, subscript: str) -> str:
+        if base == "…":
+            return r"\dots"
+        if base == ":":
+            return "{:}"
+        drawn = self._word(base)
+        for each in accent:
+            drawn = rf"\{_ACCENTS.get(each, 'hat')}{{{drawn}}}"
+        return f"{drawn}_{{{','.join(self._word(part) for part in subscript.split(','))}}}" if subscript else drawn
+
+    def _word(self, word: str) -> str:
+        if word in _LATEX_GREEK:
+            return rf"\{_LATEX_GREEK[word]}"
+        escaped = "".join(rf"\{c}" if c in "_%&#${}" else c for c in word)
+        return rf"\text{{{escaped}}}" if _is_long(word) else escaped
+
+    def gradient(self, of: str, via: str) -> str:
+        drawn = rf"\frac{{\partial L}}{{\partial {of}}}"
+        return rf"\left.{drawn}\right|_{{{self.letter(*split_name(via))}}}" if via else drawn
+
+    def local(self, of: str, by: str) -> str:
+        return rf"\frac{{\partial {of}}}{{\partial {by}}}"
+
+    def new(self, of: str) -> str:
+        return f"{of}^{{*}}"
+
+    def number(self, value: Any) -> str:
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
+            digits, _, exponent = f"{value:.6g}".partition("e")
+            return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else digits
+        return str(value)
+
+    def entry(self, array: str, index: Sequence[str]) -> str:
+        return (
+            rf"{array}[{', '.join(index)}]" if r"\frac" not in array else rf"\left({array}\right)_{{{','.join(index)}}}"
+        )
+
+    def joined(self, operator: str, left: str, right: str) -> str:
+        signs = {"*": r"\odot", ".": r"\cdot", "@": r"\,", "//": r"\operatorname{div}", "%": r"\bmod"}
+        signs |= {"≥": r"\ge", "≤": r"\le", "≠": r"\ne"}
+        return f"{left} {signs.get(operator, operator)} {right}"
+
+    def fraction(self, top: str, bottom: str) -> str | None:
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"{{{base}}}^{{{exponent}}}"
+
+    def transposed(self, matrix: str) -> str:
+        return rf"{{{matrix}}}^{{\mathsf T}}" if r"\frac" not in matrix else rf"\left({matrix}\right)^{{\mathsf T}}"
+
+    def inside(self, brackets: str, body: str) -> str:
+        return rf"\left{brackets[0]} {body} \right{brackets[1]}"
+
+    def call(self, name: str, arguments: Sequence[str]) -> str:
+        known = rf"\{name}" if name in _KNOWN else rf"\operatorname{{{name}}}"
+        return rf"{known}\left( {', '.join(arguments)} \right)"
+
+    def reduction(self, name: str, over: Sequence[str], body: str) -> str:
+        below = ",".join(rf"\text{{{axis}}}" if axis in AXES else axis for axis in over)
+        sign = r"\sum" if name == "sum" else rf"\operatorname*{{{name}}}"
+        return f"{sign}_{{{below}}} {body}" if below else f"{sign} {body}"
+
+    def cases(self, condition: str, one: str, other: str) -> str:
+        return rf"\begin{{cases}} {one} & \text{{if }} {condition} \\ {other} & \text{{else}} \end{{cases}}"
+
+    def special(self, name: str, argument: str) -> str | None:
+        return {"exp": f"e^{{{argument}}}", "sqrt": rf"\sqrt{{{argument}}}"}.get(name)
+
+    def rest(self, count: int, value: str) -> str:
+        return rf"\underbrace{{\dots}}_{{{count} \text{{ more: }} {value}}}" if value else r"\dots"
+
+    def negative(self, body: str) -> str:
+        return f"-{body}"
+
+
+def _is_long(text: str) -> bool:
+    return len(text) > 1 and not text.isdigit()

@@ -1,0 +1,273 @@
+"""What an explanation is made of: terms with a symbol, a formula, operands, a value and those who use it."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .evaluate import Calculator
+from .language import Statement
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """What a term is called: ``z1``, ``dL/dz1``, ``dh1/dz1`` or ``W1*``.
+
+    Attributes
+    ----------
+    letter : str
+        Of a value; an underscore begins a subscript.
+    number : str
+        Tells those of one letter apart.
+    of : Symbol or None
+        Whose gradient, derivative or new value it is.
+    kind : str
+        ``"value"``, ``"gradient"`` (dL/d of), ``"local"`` (d of / d by) or ``"new"`` (of*).
+    by : Symbol or None
+        What a local derivative is by.
+    via : str
+        The branch that a share of a gradient comes from, else empty.
+    """
+
+    letter: str = ""
+    number: str = ""
+    of: "Symbol | None" = None
+    kind: str = "value"
+    by: "Symbol | None" = None
+    via: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "gradient":
+            return f"dL/d{self.of}{'|' if self.via else ''}{self.via}"
+        if self.kind == "local":
+            return f"d{self.of}/d{self.by}"
+        if self.kind == "new":
+            return f"{self.of}*"
+        return f"{self.letter}{self.number}"
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """One factor of the chain rule.
+
+    Attributes
+    ----------
+    symbol : Symbol
+        What is multiplied.
+    term : Term or None
+        Its numbers, if there are any.
+    reused : bool
+        Whether it is a gradient that others use as well: the box of the article.
+    """
+
+    symbol: Symbol
+    term: "Term | None" = None
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A finite difference beside one entry of a gradient.
+
+    Attributes
+    ----------
+    entry : tuple of int
+        Which number.
+    analytic, numeric : float
+        What backward gave, and what finite differences give.
+    error : float
+        How exact the finite difference is.
+    outcome : str
+        ``"right"``, ``"wrong"``, or ``"unknown"`` where finite differences cannot tell.
+    """
+
+    entry: tuple[int, ...]
+    analytic: float
+    numeric: float
+    error: float
+    outcome: str
+
+    @property
+    def difference(self) -> float:
+        """How far the two are from each other."""
+        return abs(self.analytic - self.numeric)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """The finite-difference check of a parameter's gradient in this very step.
+
+    Attributes
+    ----------
+    differences : tuple of Difference
+        The entries that were compared.
+    size : int
+        How many entries there are.
+    """
+
+    differences: tuple[Difference, ...]
+    size: int
+
+    @property
+    def outcome(self) -> str:
+        """``"wrong"`` if an entry is wrong, ``"right"`` if all that can be told are right, else ``"unknown"``."""
+        outcomes = {each.outcome for each in self.differences}
+        return next((outcome for outcome in ("wrong", "right") if outcome in outcomes), "unknown")
+
+    @property
+    def largest(self) -> float:
+        """The largest difference."""
+        return max((each.difference for each in self.differences), default=0.0)
+
+
+@dataclass
+class Formula:
+    """What a term is made of.
+
+    Attributes
+    ----------
+    statement : Statement
+        The formula, in the names of the brick.
+    names : dict
+        The terms that these names stand for.
+    calculator : Calculator
+        Holds their numbers.
+    """
+
+    statement: Statement
+    names: dict[str, "Term"]
+    calculator: Calculator
+
+    def at(self, entry: tuple[int, ...], shape: tuple[int, ...], most: int = 6) -> ast.expr:
+        """Return the formula of one entry, with every sum written out."""
+        return self.calculator.take_apart(self.statement, entry, shape, most)
+
+
+@dataclass
+class Term:
+    """One quantity of a step.
+
+    Attributes
+    ----------
+    symbol : Symbol
+        What it is called.
+    role : str
+        ``"data"``, ``"target"``, ``"parameter"``, ``"constant"``, ``"intermediate"``, ``"activation"``, ``"penalty"``,
+        ``"loss"``, ``"local derivative"``, ``"upstream gradient"``, ``"parameter gradient"``, ``"state"`` or
+        ``"update"``.
+    value : numpy.ndarray or float
+        Its numbers, as the brick computed them; those of intermediates by their formula.
+    formula : Formula or None
+        None for what is given, and for what a brick does not state.
+    operands : tuple of Term
+        What it is computed from.
+    users : list of Term
+        What is computed from it.
+    place, brick : str
+        Which brick computed it: where it stands, such as ``net[0]``, and how it prints.
+    note : str
+        What else there is to say.
+    batch : bool
+        Whether its first axis counts the rows of the batch.
+    arose : bool
+        Whether NaN or infinity are in it and in none of its operands.
+    agrees : bool or None
+        Whether the brick's numbers are those of its formula, None if that was not compared.
+    chain : tuple of tuples of Bracket
+        The chain rule behind a gradient: a sum of products.
+    badge : Badge or None
+        The finite-difference check of a parameter's gradient.
+    """
+
+    symbol: Symbol
+    role: str
+    value: Any
+    formula: Formula | None = None
+    operands: tuple["Term", ...] = ()
+    users: list["Term"] = field(default_factory=list, repr=False)
+    place: str = ""
+    brick: str = ""
+    note: str = ""
+    batch: bool = False
+    arose: bool = False
+    agrees: bool | None = None
+    chain: tuple[tuple[Bracket, ...], ...] = ()
+    badge: Badge | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value."""
+        return np.shape(self.value)
+
+    @property
+    def reused(self) -> bool:
+        """Whether it is a gradient that is computed once and used more than once."""
+        readers = {id(user) for user in self.users if user.role != "local derivative"}
+        return self.role == "upstream gradient" and len(readers) > 1
+
+    def __str__(self) -> str:
+        return str(self.symbol)
+
+
+@dataclass
+class Failure:
+    """Where a step ended early.
+
+    Attributes
+    ----------
+    error : Exception
+        What was raised.
+    place, brick : str
+        Which brick raised it.
+    phase : str
+        ``"forward"``, ``"loss"``, ``"backward"`` or ``"update"``.
+    operands : tuple of Term
+        What it was given.
+    """
+
+    error: Exception
+    place: str
+    brick: str
+    phase: str
+    operands: tuple[Term, ...] = ()
+
+
+@dataclass
+class Step:
+    """One training step, term by term in the order of computation.
+
+    Attributes
+    ----------
+    number : int
+        Counts from 1.
+    given : list of Term
+        The data, the target and the parameters.
+    forward, loss, backward, update : list of Term
+        The four phases.
+    failure : Failure or None
+        Where it ended early.
+    """
+
+    number: int
+    given: list[Term] = field(default_factory=list)
+    forward: list[Term] = field(default_factory=list)
+    loss: list[Term] = field(default_factory=list)
+    backward: list[Term] = field(default_factory=list)
+    update: list[Term] = field(default_factory=list)
+    failure: Failure | None = None
+
+    @property
+    def terms(self) -> list[Term]:
+        """All terms."""
+        return [*self.given, *self.forward, *self.loss, *self.backward, *self.update]
+
+    def __iter__(self) -> Iterator[Term]:
+        return iter(self.terms)
+
+    def __getitem__(self, symbol: str) -> Term:
+        for term in self.terms:
+            if str(term.symbol) == symbol:
+                return term
+        raise KeyError(symbol)

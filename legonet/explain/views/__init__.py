@@ -1,0 +1,1 @@
+"""What an explanation looks like: as text, as a page, in LaTeX."""
