@@ -82,6 +82,7 @@ class Builder:
     def give(self, name: str, value: Any, role: str) -> Term:
         """Add an array that comes from outside."""
         term = Term(Symbol(self.namer.free(name)), role, _frozen(value), batch=self._is_batch(value))
+        term.arose = not _finite(value)
         self.step.given.append(term)
         self._know(value, term)
         return term
@@ -97,7 +98,7 @@ class Builder:
 
     def _parameter(self, parameter: Parameter, name: str, number: int, value: Any) -> Term:
         if id(parameter) not in self.parameters:
-            term = Term(Symbol(name, str(number)), "parameter", _frozen(value))
+            term = Term(Symbol(name, str(number)), "parameter", _frozen(value), arose=not _finite(value))
             self.parameters[id(parameter)] = term
             self.step.given.append(term)
         return self.parameters[id(parameter)]
@@ -193,7 +194,7 @@ class Builder:
             return
         with np.errstate(all="ignore"):
             value = np.asarray(value)
-            limit = TOLERANCE * float(np.finfo(value.dtype).eps) * np.broadcast_to(bound, value.shape)
+            limit = TOLERANCE * self._eps(term, value) * np.broadcast_to(bound, value.shape)
             limit = limit + float(np.finfo(value.dtype).smallest_normal)
             off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
         term.agrees = not np.any(off)
@@ -202,6 +203,11 @@ class Builder:
             wanted = float(np.asarray(found)[entry])
             place = f" at {list(entry)}" if entry else ""
             term.note = f"the brick computes {float(value[entry]):.6g}{place}, but its formula says {wanted:.6g}"
+
+    def _eps(self, term: Term, value: Any) -> float:
+        """Return the coarsest rounding of a term and its operands."""
+        dtypes = [np.asarray(each).dtype for each in (value, *(operand.value for operand in term.operands))]
+        return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
     def _state(
         self, node: Node, statement: Statement, symbol: Symbol, role: str, value: Any, phase: list[Term]
@@ -246,21 +252,20 @@ class Builder:
         if not isinstance(value, np.ndarray):
             return Term(Symbol(brief(value, 12)), "constant", value)
         made = made_of(value, [array for _, array in self.arrays])
+        operands = () if made is None else tuple(self._operand(operand, place, phase) for operand in made.operands)
         if made is not None and made.formulas.forward[0] == "y = x":
-            term = self.arrays[made.operands[0]][0]
-            self.known[id(value)] = term
+            self.known[id(value)] = operands[0]
             self.alive.append(value)
-            return term
+            return operands[0]
         number = self.namer.number("y", [], "activation")
         symbol = self.namer.outputs("y", number, 1, "activation")[0]
         container = place.rpartition("[")[0] or place.rpartition(".")[0] or "the network"
         if made is None:
             term = Term(symbol, "intermediate", _frozen(value), place=container, batch=self._is_batch(value))
-            term.note = f"computed by {container} itself"
+            term.note = f"computed by {container} itself" if np.size(value) else ""
             term.arose = not _finite(value)
             phase.append(term)
         else:
-            operands = tuple(self.arrays[k][0] for k in made.operands)
             given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
             bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
             calculator = Calculator(bound.values)
@@ -278,6 +283,11 @@ class Builder:
             node.outputs = (term,)
             self.nodes.append(node)
         self._know(value, term)
+        return term
+
+    def _operand(self, operand: int | Array, place: str, phase: list[Term]) -> Term:
+        term = self.arrays[operand][0] if isinstance(operand, int) else self._find(operand, place, phase)
+        assert term is not None  # noqa: S101
         return term
 
     # Backward
@@ -423,7 +433,7 @@ class Builder:
             return None
         else:
             total = Term(symbol, "upstream gradient", _frozen(value), batch=self._is_batch(value))
-            total.note = "computed by a container itself"
+            total.note = "computed by a container itself" if np.size(value) else ""
             total.arose = not _finite(value)
             phase.append(total)
         self.totals[id(term)] = total
