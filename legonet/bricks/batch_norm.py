@@ -8,6 +8,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import centred, root_mean_square, row_means
 
@@ -108,6 +109,26 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     >>> norm(np.array([[0.2]]))
     array([[0.]])
     """
+
+    formulas = Formulas(
+        [
+            "μ[c] = mean(x[n, c, ...], n, ...)",
+            "σ[c] = sqrt(mean((x[n, c, ...] - μ[c]) ** 2, n, ...) + ε)",
+            "x̂[n, c, ...] = (x[n, c, ...] - μ[c]) / σ[c]",
+            "y[n, c, ...] = g[c] * x̂[n, c, ...] + b[c]",
+        ],
+        [
+            "dg[c] = sum(dy[n, c, ...] * x̂[n, c, ...], n, ...)",
+            "db[c] = sum(dy[n, c, ...], n, ...)",
+            "dx[n, c, ...] = g[c] / σ[c] * (dy[n, c, ...] - (db[c] + x̂[n, c, ...] * dg[c]) / N)",
+        ],
+        {
+            "g": "gain",
+            "b": "bias",
+            "ε": "eps",
+            "N": lambda passed: max(passed.inputs[0].size // len(passed.cache[1]), 1),
+        },
+    )
 
     def __init__(
         self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from legonet.special import sigmoid
 
@@ -111,6 +112,27 @@ class GRU(Recurrent[Cache]):
     >>> np.array_equal(y[1, 1], y[0, 0])
     True
     """
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return both formulas; where the mask m is 0, z is 1 and the step before stands."""
+        m, stay = ("", "") if mask is None else ("m[:, t] * ", " + (1 - m[:, t])")
+        forward = [
+            "a[:, t] = x[:, t] @ W + b",
+            "u[:, t] = h[:, t - 1] @ U",
+            "r[:, t] = sigmoid(a[:, t, 0:H] + u[:, t, 0:H])",
+            f"z[:, t] = {m}sigmoid(a[:, t, H : 2 * H] + u[:, t, H : 2 * H]){stay}",
+            "n[:, t] = tanh(a[:, t, 2 * H : 3 * H] + r[:, t] * u[:, t, 2 * H : 3 * H])",
+            "h[:, t] = (1 - z[:, t]) * n[:, t] + z[:, t] * h[:, t - 1]",
+        ]
+        backward = [
+            "δ[:, t] = dh[:, t] + δ[:, t + 1] * z[:, t + 1] + du[:, t + 1] @ U.T",
+            "da_n[:, t] = δ[:, t] * (1 - z[:, t]) * (1 - n[:, t] ** 2)",
+            "da_z[:, t] = δ[:, t] * (h[:, t - 1] - n[:, t]) * z[:, t] * (1 - z[:, t])",
+            "da_r[:, t] = da_n[:, t] * u[:, t, 2 * H : 3 * H] * r[:, t] * (1 - r[:, t])",
+            "da[:, t] = concat(da_r[:, t], da_z[:, t], da_n[:, t], axis=-1)",
+            "du[:, t] = concat(da_r[:, t], da_z[:, t], da_n[:, t] * r[:, t], axis=-1)",
+        ]
+        return self._formulas(forward, backward, mask, "du")
 
     def __init__(
         self,

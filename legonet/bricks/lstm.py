@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal
 from legonet.special import sigmoid
 
@@ -116,6 +117,32 @@ class LSTM(Recurrent[Cache]):
     >>> np.array_equal(y[1, 1], y[0, 0])
     True
     """
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return both formulas; where the mask m is 0, i and o are 0, f is 1, and the step before stands."""
+        m, stay, keep, hand = ("", "", "", "")
+        if mask is not None:
+            m, stay = "m[:, t] * ", " + (1 - m[:, t])"
+            keep, hand = " + (1 - m[:, t]) * h[:, t - 1]", " + (1 - m[:, t + 1]) * δ[:, t + 1]"
+        forward = [
+            "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
+            f"i[:, t] = {m}sigmoid(a[:, t, 0:H])",
+            f"f[:, t] = {m}sigmoid(a[:, t, H : 2 * H]){stay}",
+            "g[:, t] = tanh(a[:, t, 2 * H : 3 * H])",
+            f"o[:, t] = {m}sigmoid(a[:, t, 3 * H : 4 * H])",
+            "c[:, t] = f[:, t] * c[:, t - 1] + i[:, t] * g[:, t]",
+            f"h[:, t] = o[:, t] * tanh(c[:, t]){keep}",
+        ]
+        backward = [
+            f"δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T{hand}",
+            "dc[:, t] = f[:, t + 1] * dc[:, t + 1] + δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2)",
+            "da_i[:, t] = dc[:, t] * g[:, t] * i[:, t] * (1 - i[:, t])",
+            "da_f[:, t] = dc[:, t] * c[:, t - 1] * f[:, t] * (1 - f[:, t])",
+            "da_g[:, t] = dc[:, t] * i[:, t] * (1 - g[:, t] ** 2)",
+            "da_o[:, t] = δ[:, t] * tanh(c[:, t]) * o[:, t] * (1 - o[:, t])",
+            "da[:, t] = concat(da_i[:, t], da_f[:, t], da_g[:, t], da_o[:, t], axis=-1)",
+        ]
+        return self._formulas(forward, backward, mask)
 
     def __init__(
         self,

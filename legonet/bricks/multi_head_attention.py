@@ -12,6 +12,7 @@ from legonet.bricks.attention import attention_weights, in_heads
 from legonet.bricks.linear import Linear
 from legonet.checks import check_dtype, check_flag, check_integer, check_rng, check_size
 from legonet.errors import OptionError
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -133,6 +134,40 @@ class MultiHeadAttention(Brick[Cache]):
         rng, dtype = check_rng(who, rng), check_dtype(who, dtype)
         self.qkv = Linear(features, 3 * features, weight=weight, bias=bias, rng=rng, dtype=dtype)
         self.output = Linear(features, features, weight=weight, bias=bias, rng=rng, dtype=dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return both formulas; n counts sequences, t and s steps, h heads and d their features."""
+        F, H = len(self.output.weight.value), self.heads
+        seen = [*(["(s <= t)"] if self.causal else []), *([] if mask is None else ["m[n, s]"])]
+        q, k, v = (f"sum(x[n, t, i] * W[i, {at}h * D + d], i) + b[{at}h * D + d]" for at in ("", "F + ", "2 * F + "))
+        forward = [
+            f"q[n, t, h, d] = {q}",
+            f"k[n, t, h, d] = {k}",
+            f"v[n, t, h, d] = {v}",
+            "e[n, h, t, s] = sum(q[n, t, h, d] * k[n, s, h, d], d) / sqrt(D)",
+            f"w[n, h, t, s] = {' * '.join([*seen, 'exp(e[n, h, t, s] - max(e[n, h, t, j], j))'])}",
+            "r[n, h, t] = sum(w[n, h, t, s], s)",
+            "a[n, h, t, s] = w[n, h, t, s] / (r[n, h, t] + (r[n, h, t] == 0))",
+            "c[n, t, h, d] = sum(a[n, h, t, s] * v[n, s, h, d], s)",
+            "z[n, t, j] = sum(c[n, t, h, d] * V[h * D + d, j], h, d) + b_V[j]",
+        ]
+        backward = [
+            "dV[i, j] = sum(c[n, t, i // D, i % D] * dz[n, t, j], n, t)",
+            "db_V[j] = sum(dz[n, t, j], n, t)",
+            "dc[n, t, h, d] = sum(dz[n, t, j] * V[h * D + d, j], j)",
+            "da[n, h, t, s] = sum(dc[n, t, h, d] * v[n, s, h, d], d)",
+            "de[n, h, t, s] = a[n, h, t, s] * (da[n, h, t, s] - sum(da[n, h, t, j] * a[n, h, t, j], j)) / sqrt(D)",
+            "dq[n, t, h, d] = sum(de[n, h, t, s] * k[n, s, h, d], s)",
+            "dk[n, s, h, d] = sum(de[n, h, t, s] * q[n, t, h, d], t)",
+            "dv[n, s, h, d] = sum(a[n, h, t, s] * dc[n, t, h, d], t)",
+            "dp[n, t, j] = dq[n, t, j // D, j % D] + dk[n, t, (j - F) // D, j % D] + dv[n, t, (j - 2 * F) // D, j % D]",
+            "dW[i, j] = sum(x[n, t, i] * dp[n, t, j], n, t)",
+            "db[j] = sum(dp[n, t, j], n, t)",
+            "dx[n, t, i] = sum(dp[n, t, j] * W[i, j], j)",
+        ]
+        names = {"W": "qkv.weight", "b": "qkv.bias", "V": "output.weight", "b_V": "output.bias", "m": "mask"}
+        sizes = {"F": F, "D": F // H, "h": range(H), "d": range(F // H), "s": range(x.shape[1]), "j": range(3 * F)}
+        return Formulas(forward, backward, {**names, **sizes})
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_alike, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class Multiply(Brick[tuple[Array, ...]]):
@@ -49,6 +50,14 @@ class Multiply(Brick[tuple[Array, ...]]):
     >>> multiply.backward(np.array([1.0, 1.0]), cache)
     (array([30., 35.]), array([20.,  0.]), array([6., 0.]))
     """
+
+    def formulas(self, *inputs: Array) -> Formulas:
+        """Return both formulas."""
+        names = [f"x{number}" for number in range(len(inputs))]
+        others = {name: ["dy", *(other for other in names if other != name)] for name in names}
+        return Formulas(
+            [f"y = {' * '.join(names)}"], [f"d{name} = {' * '.join(rest)}" for name, rest in others.items()]
+        )
 
     @quiet
     def forward(self, *inputs: Array) -> tuple[Array, tuple[Array, ...]]:

@@ -1,6 +1,7 @@
 """What the recurrent bricks share: how they draw their parameters, take a sequence, and sum up gradients."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, Mask, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, initialize
 from legonet.parameter import Parameter
 
@@ -91,6 +93,14 @@ class Recurrent(Brick[Cache]):
         self.input_weight = draw("input_weight", W, inputs)
         self.hidden_weight = draw("hidden_weight", U, hidden)
         self.bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
+
+    def _formulas(self, forward: Sequence[str], backward: Sequence[str], mask: Mask | None, du: str = "da") -> Formulas:
+        """Return formulas with the lines that all have: the gradients of the parameters and of x."""
+        parameters = ["dW = sum(x[:, t].T @ da[:, t], t)", f"dU = sum(h[:, t - 1].T @ {du}[:, t], t)"]
+        shared = [*parameters, "db = sum(sum(da[:, t], rows), t)", "dx[:, t] = da[:, t] @ W.T"]
+        names = {"W": "input_weight", "U": "hidden_weight", "b": "bias", "H": len(self.hidden_weight.value)}
+        m = None if mask is None else mask[:, :, np.newaxis]
+        return Formulas(forward, [*backward, *shared], {**names, "m": m})
 
     @abstractmethod
     def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 
 
@@ -88,6 +89,15 @@ class RNN(Recurrent[Cache]):
     >>> rnn.backward(np.array([[[0.0], [0.0], [1.0]]]), cache).round(3).tolist()
     [[[0.146], [0.173], [0.0]]]
     """
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return both formulas; where the mask m is 0, the step before stands."""
+        m, keep, hand = "", "", ""
+        if mask is not None:
+            m, keep, hand = "m[:, t] * ", " + (1 - m[:, t]) * h[:, t - 1]", " + (1 - m[:, t + 1]) * δ[:, t + 1]"
+        forward = [f"h[:, t] = {m}tanh(x[:, t] @ W + h[:, t - 1] @ U + b){keep}"]
+        backward = [f"δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T{hand}", f"da[:, t] = {m}δ[:, t] * (1 - h[:, t] ** 2)"]
+        return self._formulas(forward, backward, mask)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
-from legonet.formulas import Formulas
+from legonet.formulas import Formulas, Pass
 from legonet.parameter import Parameter
 
 from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread, without_rows
@@ -32,6 +32,8 @@ class Bound:
         The parameters among them.
     inputs, outputs : tuple of str
         What the formulas call them.
+    lengths : dict
+        How far some indices go.
     """
 
     forward: list[Statement]
@@ -40,6 +42,7 @@ class Bound:
     parameters: dict[str, Parameter]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    lengths: dict[str, int] = field(default_factory=dict)
 
     def gradient_names(self) -> dict[str, str]:
         """Return the names of all gradients, and whose they are."""
@@ -88,7 +91,12 @@ def input_names(brick: Brick[Any], count: int) -> tuple[str, ...]:
 
 
 def bind(
-    brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = None, stated: Formulas | None = None
+    brick: Brick[Any],
+    inputs: Sequence[Any],
+    output: Any,
+    upstream: Any = None,
+    stated: Formulas | None = None,
+    cache: Any = None,
 ) -> Bound | None:
     """Return the formulas of a call with what their names stand for, None if the brick states none.
 
@@ -104,10 +112,15 @@ def bind(
         What `backward` was given, if it is a number: 1, for the loss itself, drops out.
     stated : Formulas, optional
         Taken in the place of those that the brick states.
+    cache : object, optional
+        What `forward` returned for `backward`.
     """
     stated = formulas_of(brick, inputs) if stated is None else stated
     if stated is None:
         return None
+    passed = Pass(inputs, output, cache)
+    given = {name: meant(passed) if callable(meant) else meant for name, meant in stated.names.items()}
+    stated = replace(stated, names=given)
     renamed = {meant: name for name, meant in stated.names.items() if isinstance(meant, str)}
     names = [renamed.get(name, name) for name in input_names(brick, len(inputs))]
     return settle(stated, dict(zip(names, inputs, strict=True)), output, upstream, brick)
@@ -150,6 +163,8 @@ def settle(
             continue
         if name in indices and name not in stated.names:
             continue
+        if isinstance(stated.names.get(name), range):
+            continue
         value = _look_up(owner, name, stated.names, [*inputs.values()])
         if isinstance(value, Parameter):
             parameters[name] = value
@@ -172,7 +187,8 @@ def settle(
         return found
 
     values = {name: value for name, value in values.items() if value is not None}
-    return Bound(settled(forward), settled(backward), values, parameters, names, outputs)
+    lengths = {name: len(meant) for name, meant in stated.names.items() if isinstance(meant, range)}
+    return Bound(settled(forward), settled(backward), values, parameters, names, outputs, lengths)
 
 
 def _look_up(owner: object, name: str, names: Mapping[str, Any], inputs: Sequence[Any]) -> Any:

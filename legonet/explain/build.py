@@ -134,7 +134,7 @@ class Builder:
                     bound.values[name] = value
             for name, parameter in bound.parameters.items():
                 bound.values[name] = call.parameters.get(id(parameter), parameter.value)
-        calculator = Calculator(bound.values if bound else {})
+        calculator = Calculator(bound.values, bound.lengths) if bound else Calculator({})
         node = Node(inputs, (), bound, calculator, names, "", call)
         symbols = self.namer.outputs(lead, number, len(outputs), role)
         if bound:
@@ -168,10 +168,10 @@ class Builder:
         if isinstance(call.output, tuple):
             upstream = None
         try:
-            bound = bind(call.brick, call.inputs, call.output, upstream)
+            bound = bind(call.brick, call.inputs, call.output, upstream, cache=call.cache)
             if bound is None:
                 found = formulas_from_source(call.brick, call.inputs)
-                bound = bind(call.brick, call.inputs, call.output, upstream, found) if found else None
+                bound = bind(call.brick, call.inputs, call.output, upstream, found, call.cache) if found else None
         except LegonetError as error:
             return None, f"its formulas cannot be used: {error}"
         return bound, ""
@@ -268,7 +268,7 @@ class Builder:
         else:
             given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
             bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
-            calculator = Calculator(bound.values)
+            calculator = Calculator(bound.values, bound.lengths)
             names = dict(zip(bound.inputs, operands, strict=True))
             names |= {
                 name: Term(Symbol(name), "constant", number)
@@ -519,7 +519,7 @@ class Builder:
                 role = "state" if np.ndim(number) else "constant"
                 index = f"{term.symbol.letter}{term.symbol.number}" if role == "state" else ""
                 names[name] = Term(Symbol(name.removesuffix("_old"), index), role, number)
-        node = Node((), (), bound, Calculator(bound.values), names, "", call)
+        node = Node((), (), bound, Calculator(bound.values, bound.lengths), names, "", call)
         note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: value})
         for statement in bound.forward[:-1]:
             name = statement.target

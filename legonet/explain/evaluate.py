@@ -50,10 +50,13 @@ class Calculator:
     ----------
     operands : mapping
         Arrays and numbers by their names. Statements add to it.
+    lengths : mapping, optional
+        How far indices go that stand alone nowhere.
     """
 
-    def __init__(self, operands: Mapping[str, Any]) -> None:
+    def __init__(self, operands: Mapping[str, Any], lengths: Mapping[str, int] = {}) -> None:
         self.operands: dict[str, Any] = dict(operands)
+        self.lengths = lengths
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
@@ -123,7 +126,7 @@ class Calculator:
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
-        wanted = {name for node in ast.walk(statement.formula) if call_of(node) for name in _summed(node)} | set(free)
+        wanted = {name for node in ast.walk(statement.formula) for name in self._over(node)} | set(free)
         for node in ast.walk(statement.formula):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
                 array = self.operands.get(node.value.id)
@@ -132,6 +135,7 @@ class Calculator:
                 for axis, index in enumerate(parts(node.slice)):
                     if isinstance(index, ast.Name) and index.id in wanted and axis < np.ndim(array):
                         found.setdefault(index.id, np.shape(array)[axis])
+        found |= {name: length for name, length in self.lengths.items() if name in wanted and name not in found}
         missing = wanted - found.keys()
         if missing:
             told = f"index {sorted(missing)[0]!r} must stand alone in an array somewhere, to know how far it goes"
@@ -228,7 +232,7 @@ class Calculator:
 
     def _call(self, node: ast.Call) -> Pair:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduce(name, node)
         values = [self.value(arg) for arg in node.args]
         if name in ("max", "min"):
@@ -256,11 +260,17 @@ class Calculator:
         some = np.any(error)
         return y, (np.where(np.equal(error, 0), 0.0, slope(x) * error) if some else 0.0) + 2 * np.abs(y)
 
+    def _over(self, node: ast.AST) -> tuple[str, ...]:
+        """Return the indices that a reduction goes over."""
+        if not isinstance(node, ast.Call) or call_of(node) not in REDUCTIONS:
+            return ()
+        return tuple(index for index in indices_summed(node) if index not in self.operands)
+
     def _keyword(self, node: ast.Call, name: str) -> int:
         return next(int(self.value(word.value)[0]) for word in node.keywords if word.arg == name)
 
     def _reduce(self, name: str, node: ast.Call) -> Pair:
-        indices = indices_summed(node)
+        indices = self._over(node)
         looping = [i for i in indices if i not in self.index]
         if looping:
             return self._sum_of_matrices(name, node, looping)
@@ -359,6 +369,12 @@ class Calculator:
                     self.errors[statement.target] = np.zeros(array.shape)
                 array[(slice(None),) * axis + (step,)] = value
                 self.errors[statement.target][(slice(None),) * axis + (step,)] = error
+        for statement in group if not steps else ():  # no step is made, but there is an array of none
+            if not np.ndim(self.operands[statement.target]):
+                self.index[name] = 0
+                shape = list(self.shape_of(statement.formula))
+                shape.insert(axis, 0)
+                self.operands[statement.target] = np.zeros(shape)
         self.index.pop(name, None)
 
     # Shapes
@@ -396,9 +412,9 @@ class Calculator:
 
     def _shape_of_call(self, node: ast.Call) -> tuple[int, ...]:
         name, shapes = call_of(node), [self.shape_of(arg) for arg in node.args]
-        if name in REDUCTIONS and (indices_summed(node) or len(node.args) == 1 or _axis(node) is not None):
+        if name in REDUCTIONS and (self._over(node) or len(node.args) == 1 or _axis(node) is not None):
             axis = _axis(node)
-            if indices_summed(node):
+            if self._over(node):
                 return shapes[0]
             if axis is None:
                 return ()
@@ -522,7 +538,7 @@ class Calculator:
 
     def _called(self, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduced(name, node, where)
         if name in ("rows", "reshape"):
             inner, outer = self.shape_of(node.args[0]), self.shape_of(node)
@@ -541,7 +557,7 @@ class Calculator:
         return ast.Call(node.func, [self._at(arg, where) for arg in node.args], [])
 
     def _reduced(self, name: str, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
-        body, indices = node.args[0], indices_summed(node)
+        body, indices = node.args[0], self._over(node)
         shape, axis = self.shape_of(body), _axis(node)
         if indices:
             ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
@@ -608,10 +624,6 @@ def _name(index: ast.expr) -> str:
 def _loop(statement: Statement) -> tuple[int, str]:
     """Return the axis and the name of the index that a statement is taken for one after the other."""
     return next(((axis, i.id) for axis, i in enumerate(statement.indices) if isinstance(i, ast.Name)), (0, ""))
-
-
-def _summed(node: ast.AST) -> tuple[str, ...]:
-    return indices_summed(node) if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS else ()
 
 
 def _axis(node: ast.Call) -> int | None:

@@ -97,7 +97,7 @@ class Recorder:
             if call is None or (self._stack and self._stack[-1][1].brick is brick):
                 return backward(dy, cache)
             call.dy = dy
-            own = own_parameters(brick)
+            own = own_parameters(brick) if call.inside else brick.parameters()
             before = [p.grad.copy() for p in own]
             for p in own:
                 p.grad[...] = 0

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, brief, check_array, classes_first, quiet
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
+from legonet.formulas import Formulas, Pass
 from legonet.losses.targets import check_weights, put_back, read_target
 from legonet.special import log_softmax, wide_sum
 
@@ -124,6 +125,17 @@ class CrossEntropyLoss(Brick[Cache]):
         self.ignore_index = None if ignore_index is None else check_integer(who, "ignore_index", ignore_index)
         self.class_weights = None if class_weights is None else check_weights(who, "class_weights", class_weights)
 
+    def formulas(self, y: Array, target: npt.NDArray[Any]) -> Formulas:
+        """Return both formulas: of the right classes alone, or with shares s of all classes."""
+        p = ["e = exp(y - max(y, columns))", "p = e / sum(e, columns)"]
+        plain = target.ndim < y.ndim and not self.label_smoothing and self.class_weights is None
+        if plain and self.ignore_index is None:
+            N = {"N": target.size or 1, "t": "target"}
+            right = "L = -sum(log(p[..., c]) * (t[...] == c), ..., c) / N"
+            return Formulas([*p, right], ["dy[..., c] = dL * (p[..., c] - (t[...] == c)) / N"], N)
+        rest = ["L = -sum(where(s > 0, s * log(p), 0)) / W"], ["dy = dL * (p * sum(s, columns) - s) / W"]
+        return Formulas([*p, *rest[0]], rest[1], {"s": _all_shares, "W": lambda passed: passed.cache.W})
+
     @quiet
     def forward(self, y: Array, target: npt.NDArray[Any]) -> tuple[float, Cache]:
         """Return L = -1/W Σ s log softmax(y), and what `backward` needs."""
@@ -177,6 +189,16 @@ class CrossEntropyLoss(Brick[Cache]):
     def __repr__(self) -> str:
         options = vars(self) | {"label_smoothing": self.label_smoothing or None}
         return f"CrossEntropyLoss({', '.join(f'{k}={brief(v)}' for k, v in options.items() if v is not None)})"
+
+
+def _all_shares(passed: Pass) -> Array:
+    """Return the shares of all classes, for the formulas."""
+    parts, _, kept, shape = passed.cache
+    if isinstance(parts, Shares):
+        return put_back(parts.s, kept, shape)
+    s = np.zeros((len(parts.own), shape[-1]))
+    s[parts.right[::-1]] = parts.weights
+    return put_back(s, kept, shape)
 
 
 def _weigh(s: Array | float, losses: Array) -> Array:

@@ -21,7 +21,7 @@ def computed(brick: Brick[Any], inputs: tuple[Array, ...], seed: int) -> tuple[B
         for parameter in brick.parameters():
             parameter.grad[...] = 0
         dx = brick.backward(dy, cache)
-    bound = bind(brick, inputs, y)
+    bound = bind(brick, inputs, y, cache=cache)
     assert bound is not None
     operands = dict(bound.values)
     operands |= {
@@ -44,7 +44,7 @@ def test_the_formulas_give_what_the_brick_computes(kind: type[Brick[Any]], data:
     brick, inputs = data.draw(cases_of(kind))
     bound, operands, results = computed(brick, inputs, data.draw(st.integers(0, 99)))
     shapes = {name: np.shape(value) for name, value in results.items()}
-    calculator = Calculator(operands)
+    calculator = Calculator(operands, bound.lengths)
     calculator.run(bound.forward, shapes)
     for name in bound.outputs:
         calculator.operands[name] = np.asarray(results[name], float)  # as backward has it from the brick
