@@ -126,7 +126,7 @@ class BatchNorm(Brick[tuple[Array, Array]]):
             "g": "gain",
             "b": "bias",
             "ε": "eps",
-            "N": lambda passed: max(passed.inputs[0].size // len(passed.cache[1]), 1),
+            "N": lambda passed: passed.output[:, :1].size or 1,
         },
     )
 

@@ -84,7 +84,12 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
                 f"k[n, c, i, j] = argmax({patch}, u, v)",
                 f"dx[n, c, h, w] = sum(dy[n, c, i, j] * ({h} == h) * ({w} == w), i, j)",
             ],
-            {"u": range(rows), "v": range(columns)},
+            {
+                "u": range(rows),
+                "v": range(columns),
+                "i": lambda passed: range(passed.output.shape[2]),
+                "j": lambda passed: range(passed.output.shape[3]),
+            },
         )
 
     @quiet

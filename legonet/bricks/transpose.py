@@ -70,12 +70,11 @@ class Transpose(Brick[Form]):
             count = f"1 to {len(axes)} once" if len(axes) > 1 else "1"
             raise OptionError(f"Transpose needs each of the axes {count}, the batch left out, but got {self.axes}")
 
-    @property
-    def formulas(self) -> Formulas:
-        """Both formulas, with an index for each axis that moves."""
-        old = ["n", *(f"i_{axis}" for axis in range(1, len(self.axes) + 1))]
-        before, after = ", ".join(old), ", ".join(old[axis] for axis in (0, *self.axes))
-        return Formulas([f"y[{after}, ...] = x[{before}, ...]"], [f"dx[{before}, ...] = dy[{after}, ...]"])
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas, with an index for each axis."""
+        old = ["n", *(f"i_{axis}" for axis in range(1, x.ndim))]
+        before, after = ", ".join(old), ", ".join(old[axis] for axis in _order(self.axes, x.ndim))
+        return Formulas([f"y[{after}] = x[{before}]"], [f"dx[{before}] = dy[{after}]"])
 
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y, x with its axes in the new order, and the shape and dtype of x for `backward`."""
