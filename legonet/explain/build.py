@@ -37,8 +37,17 @@ class Node:
     via: str
     call: Call | None = None
     done: bool = False
+    formulas: list[Formula] = field(default_factory=list)
     locals: dict[tuple[int, int], Term] = field(default_factory=dict)
     """Local derivatives by the identity of what is above and below."""
+
+
+    def complete(self) -> None:
+        """Let formulas know also the terms that came after them, as ``h[:, t - 1]`` before h is complete."""
+        for formula in self.formulas:
+            for name in names_in(formula.statement.formula):
+                if name in self.names:
+                    formula.names.setdefault(name, self.names[name])
 
 
 class Share(NamedTuple):
@@ -157,6 +166,7 @@ class Builder:
                 calculator.errors.pop(bound.outputs[k], None)
             self._know(raw, term)
             made.append(term)
+        node.complete()
         node.outputs = tuple(made)
         node.via = str(made[0]) if made else ""
         self.nodes.append(node)
@@ -231,6 +241,7 @@ class Builder:
         if statement is not None:
             names = {name: node.names[name] for name in names_in(statement.formula) if name in node.names}
             formula = Formula(statement, names, node.calculator)
+            node.formulas.append(formula)
             operands = [*names.values()]
         unique = _unique(operands or [])
         call = node.call
@@ -328,6 +339,7 @@ class Builder:
         for statement in statements if not note else []:
             self._backward_statement(node, statement, results, targets, upstream, phase)
             remaining.pop(statement.target, None)
+        node.complete()
         for name, value in remaining.items():
             operands = [*filter(None, upstream), *filter(None, node.inputs)]
             self._share(node, None, targets[name], value, phase, operands).note = note  # type: ignore[arg-type]
