@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import softmax, wide_sum
 
 
@@ -45,6 +46,11 @@ class Softmax(Brick[Array]):
     >>> softmax.backward(np.array([[4.0, 0.0, 5.0]]), cache)
     array([[ 1., -1.,  0.]])
     """
+
+    formulas = Formulas(
+        ["y[..., j] = exp(x[..., j]) / sum(exp(x[..., k]), k)"],
+        ["dx[..., j] = y[..., j] * (dy[..., j] - sum(dy[..., k] * y[..., k], k))"],
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

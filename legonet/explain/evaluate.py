@@ -118,7 +118,7 @@ class Calculator:
         return np.concatenate(values).astype(float), np.concatenate(errors)
 
     def ranges(self, statement: Statement, shape: tuple[int, ...] | None) -> dict[str, int]:
-        """Return how far each index goes: along the target, else along an axis where it stands alone."""
+        """Return how far each index goes: along the target, an axis where it stands alone, or as its name says."""
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
@@ -132,6 +132,9 @@ class Calculator:
                 for axis, index in enumerate(parts(node.slice)):
                     if isinstance(index, ast.Name) and index.id in wanted and axis < np.ndim(array):
                         found.setdefault(index.id, np.shape(array)[axis])
+        for name in wanted - found.keys():
+            if name in self.operands:
+                found[name] = int(self.operands[name])
         missing = wanted - found.keys()
         if missing:
             told = f"index {sorted(missing)[0]!r} must stand alone in an array somewhere, to know how far it goes"
@@ -342,24 +345,21 @@ class Calculator:
             if isinstance(sub, ast.Subscript)
             for node in parts(sub.slice)
         )
-        for statement in group:  # before the first step it is not known how large an item is
-            known = shapes.get(statement.target)
-            self.operands[statement.target] = 0.0 if known is None else np.zeros(known)
-            self.errors[statement.target] = 0.0
+        for statement in group:
+            known = shapes.get(statement.target, ())
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        self.index[name] = 0
+        for statement in [*group, *group]:  # twice, as an item may be made from one that comes further below
+            item = self.shape_of(statement.formula)
+            known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
         for step in reversed(range(steps)) if descending else range(steps):
             self.index[name] = step
+            place = (slice(None),) * axis + (step,)
             for statement in group:
                 value, error = self.value(statement.formula)
-                if not np.ndim(self.operands[statement.target]):
-                    shape = list(np.shape(value))
-                    shape.insert(axis, steps)
-                    self.operands[statement.target] = np.zeros(shape)
-                array = self.operands[statement.target]
-                if not np.ndim(self.errors[statement.target]):
-                    self.errors[statement.target] = np.zeros(array.shape)
-                array[(slice(None),) * axis + (step,)] = value
-                self.errors[statement.target][(slice(None),) * axis + (step,)] = error
-        self.index.pop(name, None)
+                self.operands[statement.target][place], self.errors[statement.target][place] = value, error
+        self.index.pop(name)
 
     # Shapes
 
