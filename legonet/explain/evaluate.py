@@ -83,7 +83,7 @@ class Calculator:
                     self.operands[statement.target], self.errors[statement.target] = value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
-        """Return the value of a statement that needs no loop, and its error; `shape` is that of the target, if known."""
+        """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
         if is_index_notation(statement, self._arrays()):
             return self._entrywise(statement, shape)
         self.shape = shape
@@ -486,7 +486,7 @@ class Calculator:
         def values(every: Any) -> Array:
             a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
             b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
-            return a * b
+            return np.asarray(a * b)
 
         return self._written_out(range(left[-1]), term, values)
 
