@@ -3,6 +3,7 @@
 import ast
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import islice, product
 from typing import Any, TypeAlias
 
@@ -475,29 +476,41 @@ class Calculator:
         return node
 
     def _product(self, node: ast.BinOp, where: tuple[int, ...]) -> ast.expr:
-        left, right = self.shape_of(node.left), self.shape_of(node.right)
-        row = where[: len(left) - 1]
-        column = where[len(left) - 1 :] if len(right) > 1 else ()
-
-        def term(k: int) -> ast.expr:
-            pair = self._at(node.left, (*row, k)), self._at(node.right, (k, *column))
-            return _tidy(ast.BinOp(pair[0], ast.Mult(), pair[1]))
+        row, column = self._row_and_column(node, where)
 
         def values(every: Any) -> Array:
             a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
             b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
             return np.asarray(a * b)
 
-        return self._written_out(range(left[-1]), term, values)
+        every = range(self.shape_of(node.left)[-1])
+        return self._written_out(every, lambda k: self._factors(node, where, k), values)
+
+    def _row_and_column(self, node: ast.BinOp, where: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which row of the left matrix and which column of the right one meet at a place of the product."""
+        at = len(self.shape_of(node.left)) - 1
+        return where[:at], where[at:] if len(self.shape_of(node.right)) > 1 else ()
+
+    def _factors(self, node: ast.BinOp, where: tuple[int, ...], k: int) -> ast.expr:
+        """Return the term of number k of an entry of a matrix product."""
+        row, column = self._row_and_column(node, where)
+        return _tidy(ast.BinOp(self._at(node.left, (*row, k)), ast.Mult(), self._at(node.right, (k, *column))))
 
     def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
         """Write a sum out, or its first and last terms and the sum of the rest."""
         if len(every) <= self.most:
             return _added([made for made in map(term, every) if not _is_zero(made)])
-        middle = every[self.most - 2 : len(every) - 1]
+        first = 0
+        shown: list[ast.expr] = []
+        while first < len(every) and len(shown) < self.most - 2:  # what is beyond an array's end is left out
+            shown += [made for made in [term(every[first])] if not _is_zero(made)]
+            first += 1
+        middle = every[first : len(every) - 1]
+        if not middle:
+            return _added([*shown, *[made for made in map(term, every[first:]) if not _is_zero(made)]])
         rest = ast.Constant(float(np.sum(values(middle))))
         elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
-        return _added([*map(term, every[: self.most - 2]), elided, term(every[-1])])
+        return _added([*shown, elided, *[made for made in [term(every[-1])] if not _is_zero(made)]])
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -547,11 +560,18 @@ class Calculator:
             ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
             if not ranges:
                 ranges = self.ranges(Statement("", (), node), None)
-            places: Any = self._places(name, body, indices, ranges)
+            # A sum of matrix products is written as one sum, over the index and over what the product sums.
+            matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
+            if matrices:
+                self.index.update(dict.fromkeys(indices, 0))
+                inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
+                places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
+            else:
+                places = self._places(name, body, indices, ranges)
 
             def at(place: tuple[int, ...]) -> ast.expr:
-                self.index.update(zip(indices, place, strict=True))
-                made = self._at(body, where)
+                self.index.update(zip(indices, place, strict=False))
+                made = self._factors(body, where, place[-1]) if matrices else self._at(body, where)  # type: ignore[arg-type]
                 for i in indices:
                     self.index.pop(i)
                 return made
@@ -652,10 +672,14 @@ def _is_zero(node: ast.expr) -> bool:
 def _added(terms: list[ast.expr]) -> ast.expr:
     if not terms:
         return ast.Constant(0)
-    total = terms[0]
-    for term in terms[1:]:
-        total = ast.BinOp(total, ast.Add(), term)
-    return total
+    return reduce(_plus, terms)
+
+
+def _plus(left: ast.expr, right: ast.expr) -> ast.expr:
+    """Return a + (b + c) as a + b + c."""
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        return ast.BinOp(_plus(left, right.left), right.op, right.right)
+    return ast.BinOp(left, ast.Add(), right)
 
 
 def _tidy(node: ast.BinOp) -> ast.expr:
@@ -666,6 +690,6 @@ def _tidy(node: ast.BinOp) -> ast.expr:
                 return one if one.value == 0 else other
     if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.right):
         return node.left
-    if isinstance(node.op, ast.Add) and _is_zero(node.left):
-        return node.right
-    return node
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.left):
+        return node.right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), node.right)
+    return _plus(node.left, node.right) if isinstance(node.op, ast.Add) else node
