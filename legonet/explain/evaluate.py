@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import islice, product
 from typing import Any, TypeAlias
@@ -64,20 +64,10 @@ class Calculator:
 
     def run(self, statements: Sequence[Statement], shapes: Mapping[str, tuple[int, ...]] = {}) -> None:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
-        at = 0
         with np.errstate(all="ignore"):
-            while at < len(statements):
-                group = [statements[at]]
-                while (
-                    group[0].loops
-                    and at + len(group) < len(statements)
-                    and statements[at + len(group)].loops
-                    and _loop(statements[at + len(group)]) == _loop(group[0])
-                ):
-                    group.append(statements[at + len(group)])
-                at += len(group)
-                if group[0].loops:
-                    self._loop(group, shapes)
+            for group, step in _groups(statements):
+                if step:
+                    self._loop(group, step, shapes)
                 else:
                     (statement,) = group
                     value, error = self.assigned(statement, shapes.get(statement.target))
@@ -324,8 +314,8 @@ class Calculator:
         value, error = self.entries(statement, shape, [*np.ndindex(shape)])
         return value.reshape(shape), error.reshape(shape)
 
-    def _loop(self, group: list[Statement], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Compute statements for one index after the other."""
+    def _loop(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Compute statements for one index after the other, upwards or, if `step` is -1, downwards."""
         axis, name = _loop(group[0])
         steps = next((shapes[s.target][axis] for s in group if s.target in shapes), None)
         if steps is None:
@@ -339,13 +329,6 @@ class Calculator:
                         break
         if steps is None:
             raise OptionError(f"index {name!r} must stand alone in an array somewhere, to know how far it goes")
-        descending = any(
-            isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.left) == name
-            for s in group
-            for sub in ast.walk(s.formula)
-            if isinstance(sub, ast.Subscript)
-            for node in parts(sub.slice)
-        )
         for statement in group:
             known = shapes.get(statement.target, ())
             self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
@@ -354,9 +337,9 @@ class Calculator:
             item = self.shape_of(statement.formula)
             known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
             self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
-        for step in reversed(range(steps)) if descending else range(steps):
-            self.index[name] = step
-            place = (slice(None),) * axis + (step,)
+        for now in range(steps)[::step]:
+            self.index[name] = now
+            place = (slice(None),) * axis + (now,)
             for statement in group:
                 value, error = self.value(statement.formula)
                 self.operands[statement.target][place], self.errors[statement.target][place] = value, error
@@ -565,6 +548,8 @@ class Calculator:
             if matrices:
                 self.index.update(dict.fromkeys(indices, 0))
                 inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
+                for i in indices:
+                    self.index.pop(i)
                 places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
             else:
                 places = self._places(name, body, indices, ranges)
@@ -628,6 +613,37 @@ def _name(index: ast.expr) -> str:
 def _loop(statement: Statement) -> tuple[int, str]:
     """Return the axis and the name of the index that a statement is taken for one after the other."""
     return next(((axis, i.id) for axis, i in enumerate(statement.indices) if isinstance(i, ast.Name)), (0, ""))
+
+
+def _groups(statements: Sequence[Statement]) -> Iterator[tuple[list[Statement], int]]:
+    """Yield what is to be computed together, and which way its index goes: 1 up, -1 down, 0 if there is none."""
+    group: list[Statement] = []
+    way = 0
+    for at, statement in enumerate(statements):
+        needed = _way(statement, {later.target for later in statements[at:]})
+        back = _way(statement, {earlier.target for earlier in group})
+        fits = group and statement.loops and _loop(statement) == _loop(group[0])
+        if group and not (fits and needed in (0, way or needed) and back in (0, way)):
+            yield group, way or 1
+            group, way = [], 0
+        if statement.loops:
+            group.append(statement)
+            way = way or needed
+        else:
+            yield [statement], 0
+    if group:
+        yield group, way or 1
+
+
+def _way(statement: Statement, targets: Container[str]) -> int:
+    """Return 1 if a statement looks back along its index at one of the targets, as at t - 1, and -1 if ahead."""
+    name = _loop(statement)[1] if statement.loops else ""
+    for node in ast.walk(statement.formula):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in targets:
+            for index in parts(node.slice):
+                if isinstance(index, ast.BinOp) and ast.unparse(index.left) == name:
+                    return 1 if isinstance(index.op, ast.Sub) else -1
+    return 0
 
 
 def _summed(node: ast.AST) -> tuple[str, ...]:
