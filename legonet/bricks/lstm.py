@@ -136,18 +136,18 @@ class LSTM(Recurrent[Cache]):
         return Formulas(
             [
                 "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
-                *("i[:, t] = sigmoid(a[:, t, 0:H])", "f[:, t] = sigmoid(a[:, t, H:2 * H])"),
-                *("g[:, t] = tanh(a[:, t, 2 * H:3 * H])", "o[:, t] = sigmoid(a[:, t, 3 * H:4 * H])"),
-                "c[:, t] = where(m[:, t], f[:, t] * c[:, t - 1] + i[:, t] * g[:, t], c[:, t - 1])",
+                "i[:, t] = where(m[:, t], sigmoid(a[:, t, 0:H]), 0)",
+                "f[:, t] = where(m[:, t], sigmoid(a[:, t, H:2 * H]), 1)",
+                "o[:, t] = where(m[:, t], sigmoid(a[:, t, 3 * H:4 * H]), 0)",
+                *("g[:, t] = tanh(a[:, t, 2 * H:3 * H])", "c[:, t] = f[:, t] * c[:, t - 1] + i[:, t] * g[:, t]"),
                 "h[:, t] = where(m[:, t], o[:, t] * tanh(c[:, t]), h[:, t - 1])",
             ],
             [
                 "δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T + where(m[:, t + 1], 0, δ[:, t + 1])",
-                "dc[:, t] = where(m[:, t], δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2), 0)"
-                " + dc[:, t + 1] * where(m[:, t + 1], f[:, t + 1], 1)",
+                "dc[:, t] = δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2) + dc[:, t + 1] * f[:, t + 1]",
                 *("di[:, t] = dc[:, t] * g[:, t]", "df[:, t] = dc[:, t] * c[:, t - 1]"),
-                *("dg[:, t] = dc[:, t] * i[:, t]", "do[:, t] = δ[:, t] * tanh(c[:, t])"),
-                "da[:, t] = m[:, t] * concat(di[:, t] * i[:, t] * (1 - i[:, t]), df[:, t] * f[:, t] * (1 - f[:, t]),"
+                *("dg[:, t] = dc[:, t] * i[:, t]", "do[:, t] = where(m[:, t], δ[:, t] * tanh(c[:, t]), 0)"),
+                "da[:, t] = concat(di[:, t] * i[:, t] * (1 - i[:, t]), df[:, t] * f[:, t] * (1 - f[:, t]),"
                 " dg[:, t] * (1 - g[:, t] ** 2), do[:, t] * o[:, t] * (1 - o[:, t]), axis=1)",
                 *("dW = sum(x[:, t].T @ da[:, t], t)", "dU = sum(h[:, t - 1].T @ da[:, t], t)"),
                 *("db = sum(rows(da), rows)", "dx[:, t] = da[:, t] @ W.T"),
