@@ -110,26 +110,6 @@ class BatchNorm(Brick[tuple[Array, Array]]):
     array([[0.]])
     """
 
-    formulas = Formulas(
-        [
-            "μ[c] = mean(x[n, c, ...], n, ...)",
-            "σ[c] = sqrt(mean((x[n, c, ...] - μ[c]) ** 2, n, ...) + ε)",
-            "x̂[n, c, ...] = (x[n, c, ...] - μ[c]) / σ[c]",
-            "y[n, c, ...] = g[c] * x̂[n, c, ...] + b[c]",
-        ],
-        [
-            "dg[c] = sum(dy[n, c, ...] * x̂[n, c, ...], n, ...)",
-            "db[c] = sum(dy[n, c, ...], n, ...)",
-            "dx[n, c, ...] = g[c] / σ[c] * (dy[n, c, ...] - (db[c] + x̂[n, c, ...] * dg[c]) / N)",
-        ],
-        {
-            "g": "gain",
-            "b": "bias",
-            "ε": "eps",
-            "N": lambda passed: passed.output[:, :1].size or 1,
-        },
-    )
-
     def __init__(
         self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64
     ) -> None:
@@ -140,6 +120,22 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         wide = np.result_type(dtype, np.float32)
         self.running_mean: Array = np.zeros(channels, wide)
         self.running_var: Array = np.ones(channels, wide)
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return the formulas of training; M is how many numbers a channel has."""
+        return Formulas(
+            [
+                "μ[c] = mean(x[n, c, ...], n, ...)",
+                "σ[c] = sqrt(mean((x[n, c, ...] - μ[c]) ** 2, n, ...) + ε)",
+                "x̂[n, c, ...] = (x[n, c, ...] - μ[c]) / σ[c]",
+                "y[n, c, ...] = g[c] * x̂[n, c, ...] + b[c]",
+            ],
+            [
+                *("dg[c] = sum(dy[n, c, ...] * x̂[n, c, ...], n, ...)", "db[c] = sum(dy[n, c, ...], n, ...)"),
+                "dx[n, c, ...] = g[c] / σ[c] * (dy[n, c, ...] - db[c] / M - x̂[n, c, ...] * dg[c] / M)",
+            ],
+            {"g": "gain", "b": "bias", "ε": "eps", "M": x.size // max(x.shape[1], 1)},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Array]]:

@@ -87,10 +87,9 @@ class LayerNorm(Brick[tuple[Array, Array]]):
     formulas = Formulas(
         ["μ = mean(x, columns)", "σ = sqrt(mean((x - μ) ** 2, columns) + ε)", "x̂ = (x - μ) / σ", "y = g * x̂ + b"],
         [
-            "dg = sum(rows(dy * x̂), rows)",
-            "db = sum(rows(dy), rows)",
             "dx̂ = dy * g",
             "dx = (dx̂ - mean(dx̂, columns) - x̂ * mean(dx̂ * x̂, columns)) / σ",
+            *("dg = sum(rows(dy * x̂), rows)", "db = sum(rows(dy), rows)"),
         ],
         {"g": "gain", "b": "bias", "ε": "eps"},
     )

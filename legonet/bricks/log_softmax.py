@@ -46,7 +46,10 @@ class LogSoftmax(Brick[Array]):
     array([[-1.,  1.]])
     """
 
-    formulas = Formulas(["y = x - log(sum(exp(x), columns))"], ["dx = dy - exp(y) * sum(dy, columns)"])
+    formulas = Formulas(
+        ["y[..., j] = x[..., j] - log(sum(exp(x[..., k]), k))"],
+        ["dx[..., j] = dy[..., j] - exp(y[..., j]) * sum(dy[..., k], k)"],
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -118,32 +118,6 @@ class LSTM(Recurrent[Cache]):
     True
     """
 
-    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
-        """Return both formulas; where the mask m is 0, i and o are 0, f is 1, and the step before stands."""
-        m, stay, keep, hand = ("", "", "", "")
-        if mask is not None:
-            m, stay = "m[:, t] * ", " + (1 - m[:, t])"
-            keep, hand = " + (1 - m[:, t]) * h[:, t - 1]", " + (1 - m[:, t + 1]) * δ[:, t + 1]"
-        forward = [
-            "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
-            f"i[:, t] = {m}sigmoid(a[:, t, 0:H])",
-            f"f[:, t] = {m}sigmoid(a[:, t, H : 2 * H]){stay}",
-            "g[:, t] = tanh(a[:, t, 2 * H : 3 * H])",
-            f"o[:, t] = {m}sigmoid(a[:, t, 3 * H : 4 * H])",
-            "c[:, t] = f[:, t] * c[:, t - 1] + i[:, t] * g[:, t]",
-            f"h[:, t] = o[:, t] * tanh(c[:, t]){keep}",
-        ]
-        backward = [
-            f"δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T{hand}",
-            "dc[:, t] = f[:, t + 1] * dc[:, t + 1] + δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2)",
-            "da_i[:, t] = dc[:, t] * g[:, t] * i[:, t] * (1 - i[:, t])",
-            "da_f[:, t] = dc[:, t] * c[:, t - 1] * f[:, t] * (1 - f[:, t])",
-            "da_g[:, t] = dc[:, t] * i[:, t] * (1 - g[:, t] ** 2)",
-            "da_o[:, t] = δ[:, t] * tanh(c[:, t]) * o[:, t] * (1 - o[:, t])",
-            "da[:, t] = concat(da_i[:, t], da_f[:, t], da_g[:, t], da_o[:, t], axis=-1)",
-        ]
-        return self._formulas(forward, backward, mask)
-
     def __init__(
         self,
         in_features: int,
@@ -156,6 +130,30 @@ class LSTM(Recurrent[Cache]):
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         super().__init__(4, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return the formulas, with the mask as a column m[:, t] for each step."""
+        return Formulas(
+            [
+                "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
+                "i[:, t] = where(m[:, t], sigmoid(a[:, t, 0:H]), 0)",
+                "f[:, t] = where(m[:, t], sigmoid(a[:, t, H:2 * H]), 1)",
+                "o[:, t] = where(m[:, t], sigmoid(a[:, t, 3 * H:4 * H]), 0)",
+                *("g[:, t] = tanh(a[:, t, 2 * H:3 * H])", "c[:, t] = f[:, t] * c[:, t - 1] + i[:, t] * g[:, t]"),
+                "h[:, t] = where(m[:, t], o[:, t] * tanh(c[:, t]), h[:, t - 1])",
+            ],
+            [
+                "δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T + where(m[:, t + 1], 0, δ[:, t + 1])",
+                "dc[:, t] = δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2) + dc[:, t + 1] * f[:, t + 1]",
+                *("di[:, t] = dc[:, t] * g[:, t]", "df[:, t] = dc[:, t] * c[:, t - 1]"),
+                *("dg[:, t] = dc[:, t] * i[:, t]", "do[:, t] = where(m[:, t], δ[:, t] * tanh(c[:, t]), 0)"),
+                "da[:, t] = concat(di[:, t] * i[:, t] * (1 - i[:, t]), df[:, t] * f[:, t] * (1 - f[:, t]),"
+                " dg[:, t] * (1 - g[:, t] ** 2), do[:, t] * o[:, t] * (1 - o[:, t]), axis=1)",
+                *("dW = sum(x[:, t].T @ da[:, t], t)", "dU = sum(h[:, t - 1].T @ da[:, t], t)"),
+                *("db = sum(rows(da), rows)", "dx[:, t] = da[:, t] @ W.T"),
+            ],
+            self._names(mask),
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -136,38 +136,32 @@ class MultiHeadAttention(Brick[Cache]):
         self.output = Linear(features, features, weight=weight, bias=bias, rng=rng, dtype=dtype)
 
     def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
-        """Return both formulas; n counts sequences, t and s steps, h heads and d their features."""
-        F, H = len(self.output.weight.value), self.heads
-        seen = [*(["(s <= t)"] if self.causal else []), *([] if mask is None else ["m[n, s]"])]
-        q, k, v = (f"sum(x[n, t, i] * W[i, {at}h * D + d], i) + b[{at}h * D + d]" for at in ("", "F + ", "2 * F + "))
-        forward = [
-            f"q[n, t, h, d] = {q}",
-            f"k[n, t, h, d] = {k}",
-            f"v[n, t, h, d] = {v}",
-            "e[n, h, t, s] = sum(q[n, t, h, d] * k[n, s, h, d], d) / sqrt(D)",
-            f"w[n, h, t, s] = {' * '.join([*seen, 'exp(e[n, h, t, s] - max(e[n, h, t, j], j))'])}",
-            "r[n, h, t] = sum(w[n, h, t, s], s)",
-            "a[n, h, t, s] = w[n, h, t, s] / (r[n, h, t] + (r[n, h, t] == 0))",
-            "c[n, t, h, d] = sum(a[n, h, t, s] * v[n, s, h, d], s)",
-            "z[n, t, j] = sum(c[n, t, h, d] * V[h * D + d, j], h, d) + b_V[j]",
-        ]
-        backward = [
-            "dV[i, j] = sum(c[n, t, i // D, i % D] * dz[n, t, j], n, t)",
-            "db_V[j] = sum(dz[n, t, j], n, t)",
-            "dc[n, t, h, d] = sum(dz[n, t, j] * V[h * D + d, j], j)",
-            "da[n, h, t, s] = sum(dc[n, t, h, d] * v[n, s, h, d], d)",
-            "de[n, h, t, s] = a[n, h, t, s] * (da[n, h, t, s] - sum(da[n, h, t, j] * a[n, h, t, j], j)) / sqrt(D)",
-            "dq[n, t, h, d] = sum(de[n, h, t, s] * k[n, s, h, d], s)",
-            "dk[n, s, h, d] = sum(de[n, h, t, s] * q[n, t, h, d], t)",
-            "dv[n, s, h, d] = sum(a[n, h, t, s] * dc[n, t, h, d], t)",
-            "dp[n, t, j] = dq[n, t, j // D, j % D] + dk[n, t, (j - F) // D, j % D] + dv[n, t, (j - 2 * F) // D, j % D]",
-            "dW[i, j] = sum(x[n, t, i] * dp[n, t, j], n, t)",
-            "db[j] = sum(dp[n, t, j], n, t)",
-            "dx[n, t, i] = sum(dp[n, t, j] * W[i, j], j)",
-        ]
-        names = {"W": "qkv.weight", "b": "qkv.bias", "V": "output.weight", "b_V": "output.bias", "m": "mask"}
-        sizes = {"F": F, "D": F // H, "h": range(H), "d": range(F // H), "s": range(x.shape[1]), "j": range(3 * F)}
-        return Formulas(forward, backward, {**names, **sizes})
+        """Return the formulas: of the F columns, each head h has D; e // D is the head of column e."""
+        features = x.shape[2]
+        size = max(features // self.heads, 1)
+        seen = " * (j <= i)" * self.causal + " * mask[n, j]" * (mask is not None)
+        share = "E[n, h, i, j] / sum(E[n, h, i, k], k)"
+        return Formulas(
+            [
+                *("a = x @ W + b", "Q = a[:, :, 0:F]", "K = a[:, :, F:2 * F]", "V = a[:, :, 2 * F:3 * F]"),
+                "S[n, h, i, j] = sum(Q[n, i, h * D + d] * K[n, j, h * D + d], d) / sqrt(D)",
+                f"E[n, h, i, j] = exp(S[n, h, i, j]){seen}",
+                "A[n, h, i, j] = " + (share if mask is None else f"where(E[n, h, i, j] > 0, {share}, 0)"),
+                *("M[n, i, e] = sum(A[n, e // D, i, j] * V[n, j, e], j)", "y = M @ W_out + b_out"),
+            ],
+            [
+                *("dM = dy @ W_out.T", "dV[n, j, e] = sum(A[n, e // D, i, j] * dM[n, i, e], i)"),
+                "dA[n, h, i, j] = sum(dM[n, i, h * D + d] * V[n, j, h * D + d], d)",
+                "dS[n, h, i, j] = A[n, h, i, j] * (dA[n, h, i, j] - sum(dA[n, h, i, k] * A[n, h, i, k], k))",
+                "dQ[n, i, e] = sum(dS[n, e // D, i, j] * K[n, j, e], j) / sqrt(D)",
+                "dK[n, j, e] = sum(dS[n, e // D, i, j] * Q[n, i, e], i) / sqrt(D)",
+                *("da = concat(dQ, dK, dV, axis=2)", "dx = da @ W.T"),
+                *("dW = rows(x).T @ rows(da)", "db = sum(rows(da), rows)"),
+                *("dW_out = rows(M).T @ rows(dy)", "db_out = sum(rows(dy), rows)"),
+            ],
+            {"W": "qkv.weight", "b": "qkv.bias", "W_out": "output.weight", "b_out": "output.bias"}
+            | {"F": features, "D": size, "d": range(size), "h": range(self.heads)},
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -1,8 +1,7 @@
 """What the recurrent bricks share: how they draw their parameters, take a sequence, and sum up gradients."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,6 @@ import numpy.typing as npt
 from legonet.arrays import Array, Mask, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
-from legonet.formulas import Formulas
 from legonet.initializers import Initializer, initialize
 from legonet.parameter import Parameter
 
@@ -94,14 +92,6 @@ class Recurrent(Brick[Cache]):
         self.hidden_weight = draw("hidden_weight", U, hidden)
         self.bias = initialize(who, "bias", b, rng, (blocks * hidden,), dtype)
 
-    def _formulas(self, forward: Sequence[str], backward: Sequence[str], mask: Mask | None, du: str = "da") -> Formulas:
-        """Return formulas with the lines that all have: the gradients of the parameters and of x."""
-        parameters = ["dW = sum(x[:, t].T @ da[:, t], t)", f"dU = sum(h[:, t - 1].T @ {du}[:, t], t)"]
-        shared = [*parameters, "db = sum(sum(da[:, t], rows), t)", "dx[:, t] = da[:, t] @ W.T"]
-        names = {"W": "input_weight", "U": "hidden_weight", "b": "bias", "H": len(self.hidden_weight.value)}
-        m = None if mask is None else mask[:, :, np.newaxis]
-        return Formulas(forward, [*backward, *shared], {**names, "m": m})
-
     @abstractmethod
     def _back_in_time(self, dy: Array, cache: Cache) -> tuple[Array, Array]:
         """Return dL/da and dL/du at each step; dy has time as its first axis, and so have they."""
@@ -127,6 +117,11 @@ class Recurrent(Brick[Cache]):
         self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(du))
         self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))
         return da
+
+    def _names(self, mask: Mask | None) -> dict[str, Any]:
+        """Return what the names in formulas stand for: m[:, t] is the mask of a step, a column."""
+        parameters = {"W": "input_weight", "U": "hidden_weight", "b": "bias"}
+        return parameters | {"H": len(self.hidden_weight.value), "m": None if mask is None else mask[:, :, np.newaxis]}
 
     def __repr__(self) -> str:
         inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype

@@ -78,8 +78,8 @@ class RMSNorm(Brick[tuple[Array, Array]]):
     """
 
     formulas = Formulas(
-        ["r = sqrt(mean(x**2, columns) + ε)", "x̂ = x / r", "y = g * x̂"],
-        ["dg = sum(rows(dy * x̂), rows)", "dx̂ = dy * g", "dx = (dx̂ - x̂ * mean(dx̂ * x̂, columns)) / r"],
+        ["r = sqrt(mean(x ** 2, columns) + ε)", "x̂ = x / r", "y = g * x̂"],
+        ["dx̂ = dy * g", "dx = (dx̂ - x̂ * mean(dx̂ * x̂, columns)) / r", "dg = sum(rows(dy * x̂), rows)"],
         {"g": "gain", "ε": "eps"},
     )
 

@@ -47,7 +47,10 @@ class Softmax(Brick[Array]):
     array([[ 1., -1.,  0.]])
     """
 
-    formulas = Formulas(["y = exp(x) / sum(exp(x), columns)"], ["dx = y * (dy - sum(dy * y, columns))"])
+    formulas = Formulas(
+        ["y[..., j] = exp(x[..., j]) / sum(exp(x[..., k]), k)"],
+        ["dx[..., j] = y[..., j] * (dy[..., j] - sum(dy[..., k] * y[..., k], k))"],
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -27,13 +27,11 @@ class Bound:
     forward, backward : list of Statement
         Without what is None, and with ``...`` written out.
     values : dict
-        What is known before the first statement: inputs, parameters, options, N.
+        What is known before the first statement: inputs, parameters, options, N, and ranges of indices.
     parameters : dict
         The parameters among them.
     inputs, outputs : tuple of str
         What the formulas call them.
-    lengths : dict
-        How far some indices go.
     """
 
     forward: list[Statement]
@@ -42,7 +40,6 @@ class Bound:
     parameters: dict[str, Parameter]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    lengths: dict[str, int] = field(default_factory=dict)
 
     def gradient_names(self) -> dict[str, str]:
         """Return the names of all gradients, and whose they are."""
@@ -164,6 +161,7 @@ def settle(
         if name in indices and name not in stated.names:
             continue
         if isinstance(stated.names.get(name), range):
+            values[name] = stated.names[name]
             continue
         value = _look_up(owner, name, stated.names, [*inputs.values()])
         if isinstance(value, Parameter):
@@ -173,7 +171,9 @@ def settle(
             nothing[name] = None
         values[name] = value
     gone = {f"d{name}" for name, value in nothing.items() if value is None}
-    axes = {name: np.ndim(value) for name, value in values.items() if value is not None}
+    axes = {
+        name: np.ndim(value) for name, value in values.items() if value is not None and not isinstance(value, range)
+    }
     axes |= {name: np.ndim(y) for name, y in zip(outputs, output if several > 1 else [output], strict=True)}
     axes |= {f"d{name}": count for name, count in axes.items()}
 
@@ -187,8 +187,7 @@ def settle(
         return found
 
     values = {name: value for name, value in values.items() if value is not None}
-    lengths = {name: len(meant) for name, meant in stated.names.items() if isinstance(meant, range)}
-    return Bound(settled(forward), settled(backward), values, parameters, names, outputs, lengths)
+    return Bound(settled(forward), settled(backward), values, parameters, names, outputs)
 
 
 def _look_up(owner: object, name: str, names: Mapping[str, Any], inputs: Sequence[Any]) -> Any:

@@ -41,7 +41,6 @@ class Node:
     locals: dict[tuple[int, int], Term] = field(default_factory=dict)
     """Local derivatives by the identity of what is above and below."""
 
-
     def complete(self) -> None:
         """Let formulas know also the terms that came after them, as ``h[:, t - 1]`` before h is complete."""
         for formula in self.formulas:
@@ -136,14 +135,16 @@ class Builder:
         if bound:
             names |= {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
             names |= {
-                name: Term(Symbol(name), "constant", value) for name, value in bound.values.items() if name not in names
+                name: Term(Symbol(name), "constant", value)
+                for name, value in bound.values.items()
+                if name not in names and not isinstance(value, range)
             }
             for name, value in zip(bound.inputs, call.copies, strict=True):
                 if value is not None:
                     bound.values[name] = value
             for name, parameter in bound.parameters.items():
                 bound.values[name] = call.parameters.get(id(parameter), parameter.value)
-        calculator = Calculator(bound.values, bound.lengths) if bound else Calculator({})
+        calculator = Calculator(bound.values) if bound else Calculator({})
         node = Node(inputs, (), bound, calculator, names, "", call)
         symbols = self.namer.outputs(lead, number, len(outputs), role)
         if bound:
@@ -279,7 +280,7 @@ class Builder:
         else:
             given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
             bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
-            calculator = Calculator(bound.values, bound.lengths)
+            calculator = Calculator(bound.values)
             names = dict(zip(bound.inputs, operands, strict=True))
             names |= {
                 name: Term(Symbol(name), "constant", number)
@@ -531,7 +532,7 @@ class Builder:
                 role = "state" if np.ndim(number) else "constant"
                 index = f"{term.symbol.letter}{term.symbol.number}" if role == "state" else ""
                 names[name] = Term(Symbol(name.removesuffix("_old"), index), role, number)
-        node = Node((), (), bound, Calculator(bound.values, bound.lengths), names, "", call)
+        node = Node((), (), bound, Calculator(bound.values), names, "", call)
         note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: value})
         for statement in bound.forward[:-1]:
             name = statement.target

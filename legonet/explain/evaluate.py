@@ -2,7 +2,8 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import islice, product
 from typing import Any, TypeAlias
 
@@ -49,14 +50,12 @@ class Calculator:
     Parameters
     ----------
     operands : mapping
-        Arrays and numbers by their names. Statements add to it.
-    lengths : mapping, optional
-        How far indices go that stand alone nowhere.
+        Arrays and numbers by their names; a range is how far an index goes. Statements add to it.
     """
 
-    def __init__(self, operands: Mapping[str, Any], lengths: Mapping[str, int] = {}) -> None:
-        self.operands: dict[str, Any] = dict(operands)
-        self.lengths = lengths
+    def __init__(self, operands: Mapping[str, Any]) -> None:
+        self.operands = {name: value for name, value in operands.items() if not isinstance(value, range)}
+        self.lengths = {name: len(value) for name, value in operands.items() if isinstance(value, range)}
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
@@ -66,20 +65,10 @@ class Calculator:
 
     def run(self, statements: Sequence[Statement], shapes: Mapping[str, tuple[int, ...]] = {}) -> None:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
-        at = 0
         with np.errstate(all="ignore"):
-            while at < len(statements):
-                group = [statements[at]]
-                while (
-                    group[0].loops
-                    and at + len(group) < len(statements)
-                    and statements[at + len(group)].loops
-                    and _loop(statements[at + len(group)]) == _loop(group[0])
-                ):
-                    group.append(statements[at + len(group)])
-                at += len(group)
-                if group[0].loops:
-                    self._loop(group, shapes)
+            for group, step in _groups(statements):
+                if step:
+                    self._loop(group, step, shapes)
                 else:
                     (statement,) = group
                     value, error = self.assigned(statement, shapes.get(statement.target))
@@ -121,7 +110,7 @@ class Calculator:
         return np.concatenate(values).astype(float), np.concatenate(errors)
 
     def ranges(self, statement: Statement, shape: tuple[int, ...] | None) -> dict[str, int]:
-        """Return how far each index goes: along the target, else along an axis where it stands alone."""
+        """Return how far each index goes: along the target, an axis where it stands alone, or as its name says."""
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
@@ -330,8 +319,8 @@ class Calculator:
         value, error = self.entries(statement, shape, [*np.ndindex(shape)])
         return value.reshape(shape), error.reshape(shape)
 
-    def _loop(self, group: list[Statement], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Compute statements for one index after the other."""
+    def _loop(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Compute statements for one index after the other, upwards or, if `step` is -1, downwards."""
         axis, name = _loop(group[0])
         steps = next((shapes[s.target][axis] for s in group if s.target in shapes), None)
         if steps is None:
@@ -345,37 +334,21 @@ class Calculator:
                         break
         if steps is None:
             raise OptionError(f"index {name!r} must stand alone in an array somewhere, to know how far it goes")
-        descending = any(
-            isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.left) == name
-            for s in group
-            for sub in ast.walk(s.formula)
-            if isinstance(sub, ast.Subscript)
-            for node in parts(sub.slice)
-        )
-        for statement in group:  # before the first step it is not known how large an item is
-            known = shapes.get(statement.target)
-            self.operands[statement.target] = 0.0 if known is None else np.zeros(known)
-            self.errors[statement.target] = 0.0
-        for step in reversed(range(steps)) if descending else range(steps):
-            self.index[name] = step
+        for statement in group:
+            known = shapes.get(statement.target, ())
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        self.index[name] = 0
+        for statement in [*group, *group]:  # twice, as an item may be made from one that comes further below
+            item = self.shape_of(statement.formula)
+            known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        for now in range(steps)[::step]:
+            self.index[name] = now
+            place = (slice(None),) * axis + (now,)
             for statement in group:
                 value, error = self.value(statement.formula)
-                if not np.ndim(self.operands[statement.target]):
-                    shape = list(np.shape(value))
-                    shape.insert(axis, steps)
-                    self.operands[statement.target] = np.zeros(shape)
-                array = self.operands[statement.target]
-                if not np.ndim(self.errors[statement.target]):
-                    self.errors[statement.target] = np.zeros(array.shape)
-                array[(slice(None),) * axis + (step,)] = value
-                self.errors[statement.target][(slice(None),) * axis + (step,)] = error
-        for statement in group if not steps else ():  # no step is made, but there is an array of none
-            if not np.ndim(self.operands[statement.target]):
-                self.index[name] = 0
-                shape = list(self.shape_of(statement.formula))
-                shape.insert(axis, 0)
-                self.operands[statement.target] = np.zeros(shape)
-        self.index.pop(name, None)
+                self.operands[statement.target][place], self.errors[statement.target][place] = value, error
+        self.index.pop(name)
 
     # Shapes
 
@@ -491,29 +464,41 @@ class Calculator:
         return node
 
     def _product(self, node: ast.BinOp, where: tuple[int, ...]) -> ast.expr:
-        left, right = self.shape_of(node.left), self.shape_of(node.right)
-        row = where[: len(left) - 1]
-        column = where[len(left) - 1 :] if len(right) > 1 else ()
-
-        def term(k: int) -> ast.expr:
-            pair = self._at(node.left, (*row, k)), self._at(node.right, (k, *column))
-            return _tidy(ast.BinOp(pair[0], ast.Mult(), pair[1]))
+        row, column = self._row_and_column(node, where)
 
         def values(every: Any) -> Array:
             a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
             b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
             return np.asarray(a * b)
 
-        return self._written_out(range(left[-1]), term, values)
+        every = range(self.shape_of(node.left)[-1])
+        return self._written_out(every, lambda k: self._factors(node, where, k), values)
+
+    def _row_and_column(self, node: ast.BinOp, where: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which row of the left matrix and which column of the right one meet at a place of the product."""
+        at = len(self.shape_of(node.left)) - 1
+        return where[:at], where[at:] if len(self.shape_of(node.right)) > 1 else ()
+
+    def _factors(self, node: ast.BinOp, where: tuple[int, ...], k: int) -> ast.expr:
+        """Return the term of number k of an entry of a matrix product."""
+        row, column = self._row_and_column(node, where)
+        return _tidy(ast.BinOp(self._at(node.left, (*row, k)), ast.Mult(), self._at(node.right, (k, *column))))
 
     def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
         """Write a sum out, or its first and last terms and the sum of the rest."""
         if len(every) <= self.most:
             return _added([made for made in map(term, every) if not _is_zero(made)])
-        middle = every[self.most - 2 : len(every) - 1]
+        first = 0
+        shown: list[ast.expr] = []
+        while first < len(every) and len(shown) < self.most - 2:  # what is beyond an array's end is left out
+            shown += [made for made in [term(every[first])] if not _is_zero(made)]
+            first += 1
+        middle = every[first : len(every) - 1]
+        if not middle:
+            return _added([*shown, *[made for made in map(term, every[first:]) if not _is_zero(made)]])
         rest = ast.Constant(float(np.sum(values(middle))))
         elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
-        return _added([*map(term, every[: self.most - 2]), elided, term(every[-1])])
+        return _added([*shown, elided, *[made for made in [term(every[-1])] if not _is_zero(made)]])
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -563,11 +548,20 @@ class Calculator:
             ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
             if not ranges:
                 ranges = self.ranges(Statement("", (), node), None)
-            places: Any = self._places(name, body, indices, ranges)
+            # A sum of matrix products is written as one sum, over the index and over what the product sums.
+            matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
+            if matrices:
+                self.index.update(dict.fromkeys(indices, 0))
+                inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
+                for i in indices:
+                    self.index.pop(i)
+                places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
+            else:
+                places = self._places(name, body, indices, ranges)
 
             def at(place: tuple[int, ...]) -> ast.expr:
-                self.index.update(zip(indices, place, strict=True))
-                made = self._at(body, where)
+                self.index.update(zip(indices, place, strict=False))
+                made = self._factors(body, where, place[-1]) if matrices else self._at(body, where)  # type: ignore[arg-type]
                 for i in indices:
                     self.index.pop(i)
                 return made
@@ -626,6 +620,37 @@ def _loop(statement: Statement) -> tuple[int, str]:
     return next(((axis, i.id) for axis, i in enumerate(statement.indices) if isinstance(i, ast.Name)), (0, ""))
 
 
+def _groups(statements: Sequence[Statement]) -> Iterator[tuple[list[Statement], int]]:
+    """Yield what is to be computed together, and which way its index goes: 1 up, -1 down, 0 if there is none."""
+    group: list[Statement] = []
+    way = 0
+    for at, statement in enumerate(statements):
+        needed = _way(statement, {later.target for later in statements[at:]})
+        back = _way(statement, {earlier.target for earlier in group})
+        fits = group and statement.loops and _loop(statement) == _loop(group[0])
+        if group and not (fits and needed in (0, way or needed) and back in (0, way)):
+            yield group, way or 1
+            group, way = [], 0
+        if statement.loops:
+            group.append(statement)
+            way = way or needed
+        else:
+            yield [statement], 0
+    if group:
+        yield group, way or 1
+
+
+def _way(statement: Statement, targets: Container[str]) -> int:
+    """Return 1 if a statement looks back along its index at one of the targets, as at t - 1, and -1 if ahead."""
+    name = _loop(statement)[1] if statement.loops else ""
+    for node in ast.walk(statement.formula):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in targets:
+            for index in parts(node.slice):
+                if isinstance(index, ast.BinOp) and ast.unparse(index.left) == name:
+                    return 1 if isinstance(index.op, ast.Sub) else -1
+    return 0
+
+
 def _axis(node: ast.Call) -> int | None:
     """Return the axis that a reduction goes over; None if it goes over all or over indices."""
     return next((AXES[a.id] for a in node.args[1:] if isinstance(a, ast.Name) and a.id in AXES), None)
@@ -664,10 +689,14 @@ def _is_zero(node: ast.expr) -> bool:
 def _added(terms: list[ast.expr]) -> ast.expr:
     if not terms:
         return ast.Constant(0)
-    total = terms[0]
-    for term in terms[1:]:
-        total = ast.BinOp(total, ast.Add(), term)
-    return total
+    return reduce(_plus, terms)
+
+
+def _plus(left: ast.expr, right: ast.expr) -> ast.expr:
+    """Return a + (b + c) as a + b + c."""
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        return ast.BinOp(_plus(left, right.left), right.op, right.right)
+    return ast.BinOp(left, ast.Add(), right)
 
 
 def _tidy(node: ast.BinOp) -> ast.expr:
@@ -678,6 +707,6 @@ def _tidy(node: ast.BinOp) -> ast.expr:
                 return one if one.value == 0 else other
     if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.right):
         return node.left
-    if isinstance(node.op, ast.Add) and _is_zero(node.left):
-        return node.right
-    return node
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.left):
+        return node.right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), node.right)
+    return _plus(node.left, node.right) if isinstance(node.op, ast.Add) else node

@@ -36,7 +36,6 @@ class Call:
     gradients: dict[int, Array] = field(default_factory=dict)
     error: Exception | None = None
 
-
     def speaks_for(self, brick: Brick[Any]) -> bool:
         """Whether what happens inside of this call is told by its brick: by its formulas, or as it calls itself."""
         return brick is self.brick or getattr(self.brick, "formulas", None) is not None
