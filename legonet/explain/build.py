@@ -205,7 +205,7 @@ class Builder:
             return
         with np.errstate(all="ignore"):
             value = np.asarray(value)
-            limit = TOLERANCE * self._eps(term, value) * np.broadcast_to(bound, value.shape)
+            limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
             limit = limit + float(np.finfo(value.dtype).smallest_normal)
             off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
         term.agrees = not np.any(off)
@@ -214,11 +214,6 @@ class Builder:
             wanted = float(np.asarray(found)[entry])
             place = f" at {list(entry)}" if entry else ""
             term.note = f"the brick computes {float(value[entry]):.6g}{place}, but its formula says {wanted:.6g}"
-
-    def _eps(self, term: Term, value: Any) -> float:
-        """Return the coarsest rounding of a term and its operands."""
-        dtypes = [np.asarray(each).dtype for each in (value, *(operand.value for operand in term.operands))]
-        return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
     def _state(
         self, node: Node, statement: Statement, symbol: Symbol, role: str, value: Any, phase: list[Term]
@@ -436,6 +431,9 @@ class Builder:
         added = _sum([share.term.value for share in shares])
         value = given if given is not None else added
         if shares and given is not None and not _close(added, given):
+            for share in shares:  # a container did something else with them
+                if share.term.symbol.of is term.symbol:
+                    share.term.symbol = Symbol(kind="gradient", of=term.symbol, via=share.via)
             shares = []
         symbol = Symbol(kind="gradient", of=term.symbol)
         if len(shares) == 1:
@@ -585,6 +583,12 @@ def _finite(value: Any) -> bool:
         return bool(np.isfinite(value).all())
     except TypeError:
         return True
+
+
+def _eps(*values: Any) -> float:
+    """Return the coarsest rounding of some arrays."""
+    dtypes = [np.asarray(value).dtype for value in values]
+    return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
 
 def _sum(values: Sequence[Any]) -> Any:
