@@ -175,7 +175,8 @@ class Explanation:
         path = Path(path)
         if path.suffix not in (".txt", ".html", ".tex"):
             raise OptionError(f"save needs a path that ends in .txt, .html or .tex, but got {brief(str(path), 100)}")
-        content = {".txt": self.text, ".html": self.html}.get(path.suffix, lambda: self.latex(document=True))()
+        content = self.text() if path.suffix == ".txt" else self.html() if path.suffix == ".html" else None
+        content = self.latex(document=True) if content is None else content
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

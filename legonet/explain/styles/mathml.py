@@ -62,11 +62,8 @@ class MathML(Style):
 
     def entry(self, array: str, index: Sequence[str]) -> str:
         inside = "<mo>,</mo>".join(i if i.startswith("<") else f"<mn>{i}</mn>" for i in index)
-        return f"<msub>{self.grouped(array)}<mrow><mo>[</mo>{inside}<mo>]</mo></mrow></msub>"
-
-    def grouped(self, body: str) -> str:
-        """Make one element of several."""
-        return f"<mrow>{body}</mrow>"
+        brackets = '<mo stretchy="false">[</mo>', '<mo stretchy="false">]</mo>'
+        return f"<mrow>{array}{brackets[0]}{inside}{brackets[1]}</mrow>"
 
     def joined(self, operator: str, left: str, right: str) -> str:
         if operator == "@":

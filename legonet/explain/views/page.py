@@ -18,7 +18,7 @@ from legonet.explain.styles import MathML, Text
 from legonet.explain.trace import Bracket, Failure, Step, Term
 
 from .heat import largest_of, picture, strength
-from .matrices import number, shown_of
+from .matrices import aligned, number, shown_of
 from .text import badge_text
 
 STYLE = MathML()
@@ -28,8 +28,8 @@ _SHADE = 42
 """How strong the strongest colour is, in percent: numbers stay readable on it."""
 CHECKED = ' checked="checked"'
 HINT = (
-    "Point at a symbol, or step through the gradients with the Tab key, to see where it is used. Choose a number to see "
-    "the sum behind it. A box marks a gradient that is computed once and used again."
+    "Point at a symbol, or step through the gradients with the Tab key, to see where it is used. Choose a number to "
+    "see the sum behind it. A box marks a gradient that is computed once and used again."
 )
 GAP = '<td class="gap">⋮</td>'
 _outputs = count(1)
@@ -119,8 +119,8 @@ class _Writer:
             for (place, brick), some in groupby(terms, lambda term: (term.place, term.brick)):
                 if place or brick:
                     yield f"<h3>{html.escape(place)} <code>{html.escape(brick)}</code></h3>"
-                for term in some:
-                    yield self._card(term)
+                cards = "".join(self._card(term) for term in some)
+                yield f'<div class="given">{cards}</div>' if title == "Given" else cards
             if failed is not None:
                 yield self._failure(failed)
             yield "</section>"
@@ -176,10 +176,16 @@ class _Writer:
             yield _math(f"<mo>=</mo>{Drawing(STYLE, names, figures).draw(statement.formula)}")
 
     def _mathml(self, term: Term) -> str:
-        """Write an array as a matrix of MathML; of the batch, one row where the page shows one."""
+        """Write an array as a matrix of MathML; of a batch also one row, for where the page shows one."""
         value = np.asarray(term.value)
         if not value.ndim:
             return STYLE.figure(number(value, 4))
+        if not term.batch or len(value) < 2:
+            return self._matrix_of_mathml(value)
+        one = self._matrix_of_mathml(value[self.sample : self.sample + 1])
+        return f'<mrow class="whole">{self._matrix_of_mathml(value)}</mrow><mrow class="sample">{one}</mrow>'
+
+    def _matrix_of_mathml(self, value: Any) -> str:
         shown = shown_of(value, 4, 4)
         lines = []
         for row in shown.rows:
@@ -234,6 +240,7 @@ class _Writer:
             return f'<p class="hint">{_math(label, "inline")} is empty, of shape {np.shape(array)}</p>'
         table = self._table(term, array, shown.rows, choose=value is None)
         sign = _math(f"{label}<mo>=</mo>" if not term.formula and not term.place else "<mo>=</mo>", "inline")
+        sign = f"<span>{sign}</span>"
         where = f' <span class="hint">{html.escape(shown.label)} of</span>' if shown.label else ""
         shape = f' <span class="hint">{" × ".join(map(str, array.shape))}</span>' if not shown.whole else ""
         own = self.ids[id(term)]
@@ -243,6 +250,10 @@ class _Writer:
     def _table(self, term: Term, array: Any, rows: Any, choose: bool) -> str:
         largest, lines = largest_of(array), []
         widths = max((len(row) for row in rows if row is not None), default=1)
+        texts: dict[tuple[int, ...], str] = {}
+        for column in range(widths):
+            places = [row[column] for row in rows if row is not None and row[column] is not None]
+            texts.update(zip(places, aligned([number(array[place], self.digits) for place in places]), strict=True))
         for row in rows:
             if row is None:
                 lines.append(f"<tr>{GAP * widths}</tr>")
@@ -253,7 +264,7 @@ class _Writer:
                     cells.append('<td class="gap">…</td>')
                     continue
                 value = array[place]
-                text = number(value, self.digits)
+                text = texts[place]
                 shade = round(_SHADE * strength(float(value), largest))
                 heat = f' class="{"p" if value > 0 else "n"}" style="--v:{shade}"' if shade else ""
                 inside = self._button(term, place, text) if choose else f"<span>{text}</span>"
