@@ -9,7 +9,7 @@ import numpy as np
 from legonet.explain.draw import Drawing
 from legonet.explain.trace import Bracket, Term
 
-from .frame import MATH, Frame, escaped, kind, math, scrolling, spoken
+from .frame import MATH, Frame, escaped, math, scrolling, spoken
 from .grid import Grid
 from .rows import row_follows, share_of
 from .text import badge_text
@@ -32,7 +32,7 @@ class Cards:
 
     def given(self, term: Term) -> str:
         """Write what is given: a symbol and its numbers."""
-        body = self._line(self._left(term), f"<math><mo>=</mo></math>{self._whole_or_row(term)}")
+        body = self._line(self._left(term), self._whole_or_row(term))
         return self._card(term, body + "".join(self._remarks(term)), term.role)
 
     def computed(self, term: Term) -> str:
@@ -43,20 +43,19 @@ class Cards:
         numbers = self._numbers(term, alone)
         if numbers:
             lines.append(self._line("", numbers))
-        lines.append(self._line("", f"<math><mo>=</mo></math>{self._whole_or_row(term, share)}"))
-        rest = [*self._chain(term), *self._remarks(term)]
-        return self._card(term, "".join(lines + rest), _caption(term))
+        lines.append(self._line("", self._whole_or_row(term, share)))
+        return self._card(term, "".join([*lines, *self._remarks(term)]), _caption(term), "".join(self._chain(term)))
 
-    def _card(self, term: Term, body: str, caption: str) -> str:
+    def _card(self, term: Term, body: str, caption: str, chain: str = "") -> str:
         wrong = " off" if term.agrees is False or (term.badge and term.badge.outcome == "wrong") else ""
-        wide = " wide" if len(term.chain) > 1 or (term.role == "parameter gradient" and term.chain) else ""
+        wide = " wide" if chain else ""
         return (
-            f'<div class="term{wrong}{wide}" id="{self.frame.anchor(term)}"><p class="cap {kind(term)}">{caption}</p>'
-            f'<div class="eq">{body}</div></div>'
+            f'<div class="term{wrong}{wide}" id="{self.frame.anchor(term)}"><div><p class="cap">{caption}</p>'
+            f'<div class="eq">{body}</div></div>{chain}</div>'
         )
 
     def _line(self, left: str, right: str) -> str:
-        return f'<div class="l">{left}</div><div class="r">{right}</div>'
+        return f'<div class="l">{left}</div><div class="is">=</div><div class="r">{right}</div>'
 
     def _left(self, term: Term) -> str:
         """Draw the symbol of a term where it is computed."""
@@ -76,7 +75,7 @@ class Cards:
         if term.formula is None:
             inside = "<mo>,</mo>".join(map(self.frame.symbol, term.operands))
             what = escaped(term.brick.partition("(")[0] or term.place or "computed")
-            return scrolling(math(f"<mo>=</mo><mtext>{what}</mtext><mo>(</mo>{inside}<mo>)</mo>"), False, "")
+            return scrolling(math(f"<mtext>{what}</mtext><mo>(</mo>{inside}<mo>)</mo>"), False, "")
         names = term.formula.names
 
         def symbols(name: str, index: tuple[int, ...] | None) -> str | None:
@@ -86,7 +85,7 @@ class Cards:
             return drawn if index is None else MATH.entry(drawn, [f"<mn>{i}</mn>" for i in index])
 
         drawn = Drawing(MATH, names, symbols).draw(term.formula.statement.formula)
-        return scrolling(math(f"<mo>=</mo>{drawn}"), len(drawn) > 1500, f"formula of {term.symbol}")
+        return scrolling(math(drawn), len(drawn) > 1500, f"formula of {term.symbol}")
 
     def _numbers(self, term: Term, alone: bool) -> str:
         """Draw the formula with numbers; nothing if it is one symbol, or speaks of single entries."""
@@ -98,10 +97,10 @@ class Cards:
             return ""
         columns = sum(_columns(each.value) for each in term.formula.names.values())
         what = f"{term.symbol} with numbers"
-        whole = scrolling(math(f"<mo>=</mo>{self._figures(term, None)}"), columns >= WIDE, what)
+        whole = scrolling(math(self._figures(term, None)), columns >= WIDE, what)
         if not alone or not any(_has_rows(each) for each in term.formula.names.values()):
             return whole
-        one = scrolling(math(f"<mo>=</mo>{self._figures(term, self.frame.sample)}"), columns >= WIDE, what)
+        one = scrolling(math(self._figures(term, self.frame.sample)), columns >= WIDE, what)
         return _both(whole, one)
 
     def _figures(self, term: Term, row: int | None) -> str:
@@ -142,12 +141,12 @@ class Cards:
         products = [product for product in term.chain if len(product) > 1 or len(term.chain) > 1]
         if not products:
             return
-        columns = [(f"<math>{self.frame.symbol(term)}</math>", self._column(term))]
+        columns = [(math(self.frame.symbol(term)), self._column(term))]
         for place, product in enumerate(products):
             for first, factor in enumerate(product):
-                sign = "·" if first else "+" if place else "="
-                columns.append((f'<span class="sign">{sign}</span>', f'<span class="sign">{sign}</span>'))
-                columns.append(self._factor(factor))
+                sign = f'<span class="sign">{"·" if first else "+" if place else "="}</span>'
+                drawn, numbers = self._factor(factor)
+                columns += [(sign, sign if numbers else ""), (drawn, numbers)]
         upper = "".join(f"<td>{top}</td>" for top, _ in columns)
         lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns)
         title = "chain rule" if len(products) == 1 else "chain rule, the sum over the branches"
@@ -156,11 +155,11 @@ class Cards:
 
     def _factor(self, factor: Bracket) -> tuple[str, str]:
         if factor.term is None:
-            return f"<math>{MATH.symbol(factor.symbol)}</math>", ""
+            return math(MATH.symbol(factor.symbol)), ""
         drawn = self.frame.symbol(factor.term)
         if factor.reused and not factor.term.reused:
             drawn = f'<mrow class="box">{drawn}</mrow>'
-        return f"<math>{drawn}</math>", self._column(factor.term)
+        return math(drawn), self._column(factor.term)
 
     def _column(self, term: Term) -> str:
         whole = f"<math>{self._small(term, None)}</math>"
@@ -177,7 +176,8 @@ class Cards:
             yield f'<p class="uses">computed once, reused by {drawn}</p>'
         if term.badge is not None:
             mark = {"right": "✓", "wrong": "✗"}.get(term.badge.outcome, "?")
-            yield f'<p class="badge {term.badge.outcome}">{mark} {escaped(badge_text(term.badge).removeprefix("!! "))}</p>'
+            told = escaped(badge_text(term.badge).removeprefix("!! "))
+            yield f'<p class="badge {term.badge.outcome}">{mark} {told}</p>'
         if term.arose:
             yield '<p class="badge wrong">! NaN or ∞ arises here: the operands are finite</p>'
         if term.agrees is False:

@@ -60,6 +60,8 @@ class Grid:
             return mn(figures([array[()]], 6)[0])
         if not array.size:
             return "<mtext>[ ]</mtext>"
+        if max(array.shape[-2:]) > most:
+            most = min(most, 5)
         shown = shown_of(array, most, most)
         texts = _texts(array, shown, 4 if array.size > 12 else 5)
         lines = (
@@ -86,11 +88,11 @@ class Grid:
                 else:
                     cells.append(self._cell(term, array, place, texts[place], largest, choose))
             lines.append(f"<tr>{''.join(cells)}</tr>")
-        return f'<table class="m">{"".join(lines)}</table>'
+        return f'<table class="{"m" if array.ndim else "s"}">{"".join(lines)}</table>'
 
     def _cell(self, term: Term, array: Array, place: Entry, text: str, largest: float, choose: bool) -> str:
         value = float(array[place])
-        shade = round(SHADES * strength(value, largest))
+        shade = round(SHADES * strength(value, largest)) if array.dtype.kind == "f" else 0
         colour = "x" if not np.isfinite(value) else f"{'p' if value > 0 else 'n'}{shade}" if shade else ""
         heat = f' class="{colour}"' if colour else ""
         title = f"{escaped(str(term.symbol))}{list(place) if place else ''} = {exact(value)}"
@@ -111,7 +113,8 @@ class Grid:
                 '<div class="scroll">', '<div class="scroll" tabindex="0" role="group" aria-label="more numbers">'
             )
         alt = f"all {array.size} numbers of {escaped(str(term.symbol))}: red above zero, blue below"
-        return f'<details><summary>all of {sized(array.shape)}</summary><img src="{picture(array)}" alt="{alt}"/>{table}</details>'
+        image = f'<img src="{picture(array)}" alt="{alt}"/>'
+        return f"<details><summary>all of {sized(array.shape)}</summary>{image}{table}</details>"
 
 
 def mn(text: str) -> str:

@@ -179,9 +179,8 @@ class _Writer:
             if title == "Given":
                 yield f'<div class="terms">{"".join(map(self.cards.given, terms))}</div>'
             else:
-                yield from self._bricks(terms)
-            if failed is not None:
-                yield self._failure(failed)
+                failure = self._failure(failed) if failed is not None else ""
+                yield f'<div class="bricks">{"".join(self._bricks(terms))}{failure}</div>'
             yield "</section>"
 
     def _bricks(self, terms: Sequence[Term]) -> Iterator[str]:
@@ -195,10 +194,9 @@ class _Writer:
             f"<li><math>{self.frame.symbol(term)}</math> of shape {sized(term.shape)}</li>" for term in failure.operands
         )
         was = f"<p>It was given:</p><ul>{given}</ul>" if given else ""
-        return (
-            f'<div class="brick">{_heading(failure.place, failure.brick)}<div class="terms"><div class="term off failed">'
-            f'<p class="badge wrong">✗ the step ends here</p><p class="told">{told}</p>{was}</div></div></div>'
-        )
+        inside = f'<p class="badge wrong">✗ the step ends here</p><p class="told">{told}</p>{was}'
+        card = f'<div class="terms"><div class="term off failed">{inside}</div></div>'
+        return f'<div class="brick">{_heading(failure.place, failure.brick)}{card}</div>'
 
 
 def _heading(place: str, brick: str) -> str:
