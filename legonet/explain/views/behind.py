@@ -31,7 +31,7 @@ def _lines(equation: Equation) -> Iterator[str]:
     symbols = Drawing(LINE, names)
     numbers = Drawing(LINE, names, figures_of(LINE, names, 8))
     summands = [*_summands(equation.formula, False)]
-    if len(summands) > 2 and all(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
+    if len(summands) > 2 and any(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
         rows = []
         for place, (minus, node) in enumerate(summands):
             sign = "−" if minus else "+" if place else "="

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from legonet.explain.draw import Drawing
+from legonet.explain.language import WHOLE, call_of
 from legonet.explain.trace import Bracket, Term
 
 from .frame import MATH, Frame, escaped, math, scrolling, spoken
@@ -32,7 +33,7 @@ class Cards:
 
     def given(self, term: Term) -> str:
         """Write what is given: a symbol and its numbers."""
-        body = self._line(self._left(term), self._whole_or_row(term))
+        body = self._line(self._left(term), self._whole_or_row(term)) + self._more(term)
         return self._card(term, body + "".join(self._remarks(term)), term.role)
 
     def computed(self, term: Term) -> str:
@@ -43,7 +44,9 @@ class Cards:
         numbers = self._numbers(term, alone)
         if numbers:
             lines.append(self._line("", numbers))
-        lines.append(self._line("", self._whole_or_row(term, share)))
+        lines += [self._line("", self._whole_or_row(term, share)), self._more(term)]
+        if not alone and any(map(_has_rows, term.operands)):
+            lines.append('<p class="note one">over all rows of the batch</p>')
         return self._card(term, "".join([*lines, *self._remarks(term)]), _caption(term), "".join(self._chain(term)))
 
     def _card(self, term: Term, body: str, caption: str, chain: str = "") -> str:
@@ -93,7 +96,8 @@ class Cards:
             return ""
         formula = term.formula.statement.formula
         entries = term.formula.statement.indices or any(isinstance(n, ast.Subscript) for n in ast.walk(formula))
-        if entries or isinstance(formula, ast.Name | ast.Constant):
+        turned = any(call_of(node) in WHOLE for node in ast.walk(formula))  # a part of it would not lead to the result
+        if entries or isinstance(formula, ast.Name | ast.Constant) or turned:
             return ""
         columns = sum(_columns(each.value) for each in term.formula.names.values())
         what = f"{term.symbol} with numbers"
@@ -129,9 +133,11 @@ class Cards:
             return _both(whole, self.grid.part(term, share, told))
         if _has_rows(term):
             return _both(whole, self.grid.row(term))
-        if term.role == "parameter gradient" and any(_has_rows(each) for each in term.operands):
-            return _both(whole, f'{whole}<p class="note">of the whole batch: a row has no share of its own</p>')
         return whole
+
+    def _more(self, term: Term) -> str:
+        more = self.grid.more(term)
+        return f'<div class="more whole">{more}</div>' if more else ""
 
     # The chain rule
 
@@ -151,7 +157,8 @@ class Cards:
         lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns)
         title = "chain rule" if len(products) == 1 else "chain rule, the sum over the branches"
         table = f"<table><tr>{upper}</tr><tr>{lower}</tr></table>"
-        yield f'<div class="chain"><p class="cap">{title}</p>{scrolling(table, True, f"chain rule of {term.symbol}")}</div>'
+        inside = scrolling(table, True, f"chain rule of {term.symbol}")
+        yield f'<div class="chain"><p class="cap">{title}</p>{inside}</div>'
 
     def _factor(self, factor: Bracket) -> tuple[str, str]:
         if factor.term is None:
@@ -179,7 +186,8 @@ class Cards:
             told = escaped(badge_text(term.badge).removeprefix("!! "))
             yield f'<p class="badge {term.badge.outcome}">{mark} {told}</p>'
         if term.arose:
-            yield '<p class="badge wrong">! NaN or ∞ arises here: the operands are finite</p>'
+            told = "arises here, from finite numbers" if term.operands else "stands in what is given"
+            yield f'<p class="badge wrong">! NaN or ∞ {told}</p>'
         if term.agrees is False:
             yield f'<p class="badge wrong">✗ {escaped(term.note)}</p>'
         elif term.note:

@@ -32,13 +32,13 @@ class Grid:
         self.frame = frame
 
     def result(self, term: Term) -> str:
-        """Draw what a term is, with what is behind each number, and more of a large one on demand."""
+        """Draw what a term is, with what is behind each number."""
         array = np.asarray(term.value)
         side = self.frame.amount.side
         shown = shown_of(array, side, side)
         if not array.size:
             return f'<p class="note">no numbers: its shape is {sized(array.shape)}</p>'
-        return self._drawn(term, array, shown) + ("" if shown.whole else self._more(term, array))
+        return self._drawn(term, array, shown)
 
     def row(self, term: Term) -> str:
         """Draw the row of the batch that is shown alone."""
@@ -102,8 +102,11 @@ class Grid:
         self.frame.behind.setdefault(key, behind(term, place))
         return f'<td{heat}><button type="button" popovertarget="{key}" title="{title}">{text}</button></td>'
 
-    def _more(self, term: Term, array: Array) -> str:
-        """Let more of a large array be seen, and all of it as a picture."""
+    def more(self, term: Term) -> str:
+        """Let more of a large array be seen, and all of it as a picture; nothing if all is shown already."""
+        array, side = np.asarray(term.value), self.frame.amount.side
+        if not array.size or shown_of(array, side, side).whole:
+            return ""
         side = self.frame.amount.more
         table = ""
         if side:

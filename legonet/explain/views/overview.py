@@ -23,10 +23,15 @@ def overview(step: Step, frame: Frame) -> str:
     updates = {term.symbol.of: term for term in step.update if term.role == "update"}
     values = [term for term in step.given if term.role == "data"]
     values += [term for term in (*step.forward, *step.loss) if term.role in ("activation", "loss", "penalty")]
-    columns = "".join(_column(term, gradients, updates, frame, term is values[0]) for term in values)
+    order = {id(term): k for k, term in enumerate(step.given)}
+    columns = "".join(_column(term, gradients, updates, frame, order) for term in values)
+    if step.failure is not None:
+        what = escaped(step.failure.brick.partition("(")[0])
+        columns += f'<li><small>{what}</small><div><b class="wrong">✗ failed</b></div></li>'
+    way = "" if step.backward else ' class="forth"'
     return (
-        '<nav class="map" aria-label="overview"><ol tabindex="0" aria-label="values with their gradients, in order">'
-        f"{columns}</ol></nav>"
+        '<nav class="map" aria-label="overview"><ol tabindex="0" aria-label="values with their gradients, in order"'
+        f"{way}>{columns}</ol></nav>"
     )
 
 
@@ -35,19 +40,20 @@ def _column(
     gradients: dict[Symbol | None, Term],
     updates: dict[Symbol | None, Term],
     frame: Frame,
-    first: bool,
+    order: dict[int, int],
 ) -> str:
     gradient = gradients.get(term.symbol)
     above = _chip(term, frame)
     below = _chip(gradient, frame) if gradient is not None else ""
+    back = f'<div class="back">{below}</div>'
     parameters = "".join(
         f"<div>{'<i>→</i>'.join(_chip(each, frame) for each in _fate(weight, gradients, updates))}</div>"
-        for weight in term.operands
+        for weight in sorted(term.operands, key=lambda each: order.get(id(each), 0))
         if weight.role == "parameter"
     )
     what = escaped(term.brick.partition("(")[0])
-    brick = f"<small>{what}</small>" if what else "<small>given</small>" if first else "<small>+</small>"
-    return f"<li>{brick}<div>{above}</div><div class='back'>{below}</div>{parameters}</li>".replace("'", '"')
+    brick = f"<small>{what}</small>" if what else f"<small>{'given' if id(term) in order else '+'}</small>"
+    return f"<li>{brick}<div>{above}</div>{back}{parameters}</li>"
 
 
 def _fate(weight: Term, gradients: dict[Symbol | None, Term], updates: dict[Symbol | None, Term]) -> Iterator[Term]:
