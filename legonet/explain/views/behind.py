@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from legonet.explain.draw import Drawing
-from legonet.explain.entries import Entry, Equation, entry_name, equation_note, equation_of, figures_of
+from legonet.explain.entries import Entry, entry_name, equation_note, equation_of, figures_of
 from legonet.explain.language import call_of
-from legonet.explain.trace import Term
+from legonet.explain.trace import Formula, Term
 
 from .figures import exact
 from .frame import LINE, escaped
@@ -17,39 +17,41 @@ from .frame import LINE, escaped
 def behind(term: Term, entry: Entry) -> str:
     """Return what opens where a number is chosen."""
     equation = equation_of(term, entry)
-    lines = "".join(_lines(equation)) if equation.formula is not None else ""
+    result = exact(np.asarray(term.value)[entry])
+    lines = f"<p><b>= {result}</b></p>"
+    if equation.formula is not None and term.formula is not None:
+        lines = "".join(_lines(equation.formula, term.formula, result))
     note = equation_note(equation)
     if note:
         lines += f"<p>{escaped(note)}</p>"
-    result = f"<p><b>= {exact(np.asarray(term.value)[entry])}</b></p>"
-    return f"<p><b>{entry_name(LINE, term, entry)}</b></p>{lines}{result}{''.join(_difference(term, entry))}"
+    return f"<p><b>{entry_name(LINE, term, entry)}</b></p>{lines}{''.join(_difference(term, entry))}"
 
 
-def _lines(equation: Equation) -> Iterator[str]:
-    assert equation.formula is not None and equation.term.formula is not None  # noqa: S101, PT018
-    names = equation.term.formula.names
-    symbols = Drawing(LINE, names)
-    numbers = Drawing(LINE, names, figures_of(LINE, names, 8))
-    summands = [*_summands(equation.formula, False)]
-    if len(summands) > 2 and any(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
-        rows = []
-        for place, (minus, node) in enumerate(summands):
-            sign = "−" if minus else "+" if place else "="
-            rows.append(f"<tr><td>{sign}</td>{_row(equation, node, symbols, numbers)}</tr>")
-        yield f"<table>{''.join(rows)}</table>"
+def _lines(apart: ast.expr, formula: Formula, result: str) -> Iterator[str]:
+    """Write a formula among symbols and with numbers; a long sum with a line for each term."""
+    symbols = Drawing(LINE, formula.names)
+    numbers = Drawing(LINE, formula.names, figures_of(LINE, formula.names, 8))
+    summands = [*_summands(apart, False)]
+    if len(summands) < 3 or not any(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
+        yield from (f"<p>= {line}</p>" for line in dict.fromkeys(each.draw(apart) for each in (symbols, numbers)))
+        yield f"<p><b>= {result}</b></p>"
         return
-    drawn = [symbols.draw(equation.formula), numbers.draw(equation.formula)]
-    yield from (f"<p>= {line}</p>" for line in dict.fromkeys(drawn))
+    rows = []
+    for place, (minus, node) in enumerate(summands):
+        sign = "−" if minus else "+" if place else "="
+        if call_of(node) == "rest":
+            count, value = (ast.literal_eval(arg) for arg in node.args)  # type: ignore[attr-defined]
+            cells = f"… {int(count)} more", "", exact(value)
+        else:
+            cells = symbols.draw(node), numbers.draw(node), exact(_value(formula, node))
+        rows.append(f"<tr><td>{sign}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    total = f'<tr class="sum"><td>=</td><td></td><td></td><td>{result}</td></tr>'
+    yield f"<table>{''.join(rows)}{total}</table>"
 
 
-def _row(equation: Equation, node: ast.expr, symbols: Drawing, numbers: Drawing) -> str:
-    if isinstance(node, ast.Call) and call_of(node) == "rest":
-        count, value = (ast.literal_eval(arg) for arg in node.args)
-        return f"<td>… {int(count)} more</td><td></td><td>{exact(value)}</td>"
-    assert equation.term.formula is not None  # noqa: S101
+def _value(formula: Formula, node: ast.expr) -> float:
     with np.errstate(all="ignore"):
-        value = float(np.asarray(equation.term.formula.calculator.value(node)[0]))
-    return f"<td>{symbols.draw(node)}</td><td>{numbers.draw(node)}</td><td>{exact(value)}</td>"
+        return float(np.asarray(formula.calculator.value(node)[0]))
 
 
 def _summands(node: ast.expr, minus: bool) -> Iterator[tuple[bool, ast.expr]]:

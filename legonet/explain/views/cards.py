@@ -8,7 +8,7 @@ import numpy as np
 
 from legonet.explain.draw import Drawing
 from legonet.explain.language import WHOLE, call_of
-from legonet.explain.trace import Bracket, Term
+from legonet.explain.trace import Bracket, Formula, Term
 
 from .frame import MATH, Frame, escaped, math, scrolling, spoken
 from .grid import Grid
@@ -101,15 +101,14 @@ class Cards:
             return ""
         columns = sum(_columns(each.value) for each in term.formula.names.values())
         what = f"{term.symbol} with numbers"
-        whole = scrolling(math(self._figures(term, None)), columns >= WIDE, what)
+        whole = scrolling(math(self._figures(term.formula, None)), columns >= WIDE, what)
         if not alone or not any(_has_rows(each) for each in term.formula.names.values()):
             return whole
-        one = scrolling(math(self._figures(term, self.frame.sample)), columns >= WIDE, what)
+        one = scrolling(math(self._figures(term.formula, self.frame.sample)), columns >= WIDE, what)
         return _both(whole, one)
 
-    def _figures(self, term: Term, row: int | None) -> str:
-        assert term.formula is not None  # noqa: S101
-        names = term.formula.names
+    def _figures(self, formula: Formula, row: int | None) -> str:
+        names = formula.names
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
             if name not in names or index is not None:
@@ -118,7 +117,7 @@ class Cards:
             lights = self.frame.lights(names[name])
             return f'<mrow class="{lights}">{drawn}</mrow>' if lights and names[name].shape else drawn
 
-        return Drawing(MATH, names, leaf).draw(term.formula.statement.formula)
+        return Drawing(MATH, names, leaf).draw(formula.statement.formula)
 
     def _small(self, term: Term, row: int | None) -> str:
         value = np.asarray(term.value)
