@@ -22,6 +22,17 @@ CHUNK = 1_000_000
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _times(size: Any, error: Any) -> Any:
+    """Return an error that is multiplied by something, of which nothing is left where one of the two is 0."""
+    product = np.abs(size) * error
+    return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
     "log": (np.log, lambda x: 1 / np.abs(x)),
@@ -33,8 +44,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, lambda x: np.abs(np.cos(x))),
     "cos": (np.cos, lambda x: np.abs(np.sin(x))),
-    "sigmoid": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: 0.25 * np.ones_like(x)),
-    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.ones_like),
+    "sigmoid": (lambda x: _sigmoid(x), lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda x: _sigmoid(x)),
     "erf": (lambda x: _erf(x) if np.size(x) else np.asarray(x), lambda x: 1.13 * np.exp(-x * x)),
 }
 """Each function of an entry, and the size of its derivative."""
@@ -134,8 +145,8 @@ class Calculator:
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
         match node:
-            case ast.Constant():
-                return node.value, 0.0
+            case ast.Constant():  # 0.1 is rounded, 0.5 is counted so too
+                return node.value, 0.0 if node.value == int(node.value) else 0.5 * abs(node.value)
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -173,17 +184,19 @@ class Calculator:
             case ast.Sub():
                 return a - b, ea + eb + np.abs(a - b)
             case ast.Mult():
-                return a * b, np.abs(a) * eb + np.abs(b) * ea + np.abs(a * b)
+                return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + np.abs(quotient) * eb) / np.abs(b) + np.abs(quotient)
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
                 return a % b, 0.0
             case ast.Pow():
-                power = np.power(np.asarray(a, float), b)
-                return power, np.abs(b * np.power(np.asarray(a, float), b - 1)) * ea + 2 * np.abs(power)
+                a, b = np.asarray(a, float), np.asarray(b, float)
+                power = np.power(a, b)
+                error = _times(_times(np.power(a, b - 1), np.abs(b)), ea) + _times(_times(np.log(np.abs(a)), power), eb)
+                return power, error + 2 * np.abs(power)
         a = a if np.ndim(a) else np.zeros(np.shape(b)[0])
         b = b if np.ndim(b) else np.zeros(np.shape(a)[-1])
         ea, eb = np.broadcast_to(ea, np.shape(a)), np.broadcast_to(eb, np.shape(b))
@@ -246,8 +259,7 @@ class Calculator:
         x, error = values[0]
         x = np.asarray(x, float)
         y = function(x)
-        some = np.any(error)
-        return y, (np.where(np.equal(error, 0), 0.0, slope(x) * error) if some else 0.0) + 2 * np.abs(y)
+        return y, (_times(slope(x), error) if np.any(error) else 0.0) + 2 * np.abs(y)
 
     def _over(self, node: ast.AST) -> tuple[str, ...]:
         """Return the indices that a reduction goes over."""
