@@ -22,6 +22,17 @@ CHUNK = 1_000_000
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _times(size: Any, error: Any) -> Any:
+    """Return an error that is multiplied by something, of which nothing is left where one of the two is 0."""
+    product = np.abs(size) * error
+    return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
     "log": (np.log, lambda x: 1 / np.abs(x)),
@@ -33,8 +44,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, lambda x: np.abs(np.cos(x))),
     "cos": (np.cos, lambda x: np.abs(np.sin(x))),
-    "sigmoid": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: 0.25 * np.ones_like(x)),
-    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.ones_like),
+    "sigmoid": (lambda x: _sigmoid(x), lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda x: _sigmoid(x)),
     "erf": (lambda x: _erf(x) if np.size(x) else np.asarray(x), lambda x: 1.13 * np.exp(-x * x)),
 }
 """Each function of an entry, and the size of its derivative."""
@@ -173,10 +184,10 @@ class Calculator:
             case ast.Sub():
                 return a - b, ea + eb + np.abs(a - b)
             case ast.Mult():
-                return a * b, np.abs(a) * eb + np.abs(b) * ea + np.abs(a * b)
+                return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + np.abs(quotient) * eb) / np.abs(b) + np.abs(quotient)
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
@@ -453,10 +464,9 @@ class Calculator:
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
-                sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                if all(isinstance(side, ast.Constant) for side in sides) or not _reads(node, self._arrays()):
-                    return ast.Constant(int(self.value(node)[0]))
-                return ast.Compare(sides[0], node.ops, [sides[1]])
+                made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
+                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
@@ -680,6 +690,10 @@ def _number(calculator: Calculator, node: ast.expr) -> float:
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
+
+
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "iu"
 
 
 def _is_zero(node: ast.expr) -> bool:
