@@ -465,10 +465,9 @@ class Calculator:
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
-                sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                if all(isinstance(side, ast.Constant) for side in sides) or not _reads(node, self._arrays()):
-                    return ast.Constant(int(self.value(node)[0]))
-                return ast.Compare(sides[0], node.ops, [sides[1]])
+                made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
+                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
@@ -692,6 +691,10 @@ def _number(calculator: Calculator, node: ast.expr) -> float:
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
+
+
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "iu"
 
 
 def _is_zero(node: ast.expr) -> bool:
