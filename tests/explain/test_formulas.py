@@ -47,7 +47,7 @@ def computed(brick: Brick[Any], inputs: tuple[Array, ...], seed: int) -> tuple[B
 
 
 EPS = float(np.finfo(float).eps)
-FACTOR = 4
+FACTOR = 16
 """How many times the bound of a formula's rounding error a brick may be off, which computes otherwise."""
 OVERFLOWN = 64
 """The same, as a share of the result, where a formula of float64 overflows on its way."""
