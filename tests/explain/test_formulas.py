@@ -19,7 +19,7 @@ from legonet.explain.evaluate import Calculator
 from legonet.explain.language import Statement, names_in, read
 from strategies import cases_of, every_brick, like, parts, same_draws
 
-SHARE = 0.7
+SHARE = 0.6
 """How many of the mistakes must be found: the others say the same on small arrays, as a mean of one number does."""
 
 
