@@ -70,7 +70,7 @@ class Latex(Style):
         if isinstance(value, float):
             if not math.isfinite(value):
                 return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-            digits, _, exponent = f"{value:.6g}".partition("e")
+            digits, _, exponent = f"{value:.{self.digits}g}".partition("e")
             return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else digits
         return str(value)
 

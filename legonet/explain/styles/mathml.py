@@ -47,7 +47,7 @@ class MathML(Style):
         if isinstance(value, float):
             if not math.isfinite(value):
                 return "<mi>NaN</mi>" if math.isnan(value) else ("" if value > 0 else "<mo>−</mo>") + "<mi>∞</mi>"
-            digits, _, exponent = f"{abs(value):.6g}".partition("e")
+            digits, _, exponent = f"{abs(value):.{self.digits}g}".partition("e")
             sign = "<mo>−</mo>" if value < 0 else ""
             if exponent:
                 power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>".replace("<mn>-", "<mn>−")

@@ -1,0 +1,222 @@
+"""What the views say alike: numbers, groups of terms, remarks, and which entry of an array is worth a closer look."""
+
+import ast
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from legonet.arrays import Array, brief
+from legonet.explain.draw import Leaf
+from legonet.explain.language import Statement
+from legonet.explain.styles import Style, Text
+from legonet.explain.trace import Badge, Failure, Formula, Step, Term
+
+PHASES = ("given", "forward", "loss", "backward", "update")
+"""The phases of a step, in the order in which they are shown."""
+
+MOST_ENTRIES = 24
+"""Up to how many entries an operand is drawn among numbers; of larger ones a single entry is worked out."""
+
+
+def as_array(value: Any) -> Array | None:
+    """Return the numbers of a term as an array, None if they are no numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+def written(value: Any, digits: int) -> str:
+    """Write a number with so many significant digits."""
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(int(value))
+    value = float(value)
+    if np.isnan(value):
+        return "NaN"
+    if np.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return f"{value:.{digits}g}" if value else "0"
+
+
+def size_of(shape: Sequence[int]) -> str:
+    """Write a shape, such as 128 × 784."""
+    return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers" if shape else "a number"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Write "a, b and c"."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def groups(terms: Iterable[Term]) -> list[tuple[str, str, list[Term]]]:
+    """Return the terms that one brick after the other computed, with its place and how it prints."""
+    return [(*key, [*each]) for key, each in groupby(terms, lambda term: (term.place, term.brick))]
+
+
+def readers(term: Term) -> list[str]:
+    """Return what a reused gradient is used in."""
+    style = Text()
+    users = [user for user in term.users if user.role != "local derivative"] if term.reused else []
+    return [*dict.fromkeys(style.symbol(user.symbol) for user in users)]
+
+
+def verdict(badge: Badge) -> str:
+    """Write what finite differences say, on one line."""
+    outcomes = [each.outcome for each in badge.differences]
+    told = [outcome for outcome in outcomes if outcome != "unknown"]
+    if not told:
+        return "finite differences: they cannot tell here"
+    right, of = told.count("right"), f" of {badge.size} entries" if badge.size > len(outcomes) else ""
+    line = f"finite differences: {right} of {len(told)} agree"
+    if of:
+        line = f"finite differences: {right} of {len(told)} compared agree ({badge.size} in all)"
+    if badge.outcome == "wrong":
+        worst = max((d for d in badge.differences if d.outcome == "wrong"), key=lambda each: each.difference)
+        where = f" at {list(worst.entry)}" if worst.entry else ""
+        return f"{line}; {written(worst.analytic, 6)}{where} should be {written(worst.numeric, 6)}"
+    unknown = len(outcomes) - len(told)
+    more = f", {unknown} cannot be told" if unknown else ""
+    return f"{line}, largest difference {badge.largest:.0e}{more}"
+
+
+def warnings(term: Term) -> list[str]:
+    """Return what is wrong with a term."""
+    found = []
+    if term.agrees is False:
+        found.append(f"not what its formula says: {term.note}" if term.note else "not what its formula says")
+    if term.arose:
+        array = as_array(term.value)
+        kind = "NaN" if array is not None and np.isnan(array).any() else "infinity"
+        found.append(f"{kind} first arises here")
+    if term.badge is not None and term.badge.outcome == "wrong":
+        found.append(verdict(term.badge))
+    return found
+
+
+def remarks(term: Term) -> list[str]:
+    """Return what else is to be said about a term."""
+    found = []
+    if used := readers(term):
+        found.append(f"computed once, used in {listed(used)}")
+    if term.badge is not None and term.badge.outcome != "wrong":
+        found.append(verdict(term.badge))
+    if term.note and term.agrees is not False:
+        found.append(term.note)
+    return found
+
+
+def failed(failure: Failure) -> str:
+    """Write where a step ended early, and why."""
+    return f"{type(failure.error).__name__}: {brief(str(failure.error), 400)}"
+
+
+def headline(step: Step, of: int, digits: int) -> str:
+    """Write the first line of a step."""
+    name = f"Step {step.number} of {of}" if of > 1 else "One training step"
+    if step.failure is not None:
+        where = step.failure.place or "the network"
+        return f"{name}, up to {where}, which fails"
+    losses = [term for term in step.loss if str(term.symbol) == "L"]
+    return f"{name}: the loss is {written(losses[-1].value, digits)}" if losses else name
+
+
+def phase_of(failure: Failure | None, phase: str) -> Failure | None:
+    """Return the failure if it belongs to a phase."""
+    return failure if failure is not None and failure.phase == phase else None
+
+
+# Formulas
+
+
+def names_of(term: Term) -> dict[str, Term]:
+    """Return the terms that a term's formula speaks of; one that is taken step by step speaks of itself."""
+    assert term.formula is not None  # noqa: S101
+    return {term.formula.statement.target: term} | term.formula.names
+
+
+def is_name(formula: Formula) -> bool:
+    """Whether a formula only says that something is something else."""
+    return isinstance(formula.statement.formula, ast.Name) and not formula.statement.indices
+
+
+def is_product(formula: Formula | None) -> bool:
+    """Whether a formula is the product of two names, which the chain rule would only say again."""
+    node = formula.statement.formula if formula is not None else None
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mult)
+        and isinstance(node.left, ast.Name)
+        and isinstance(node.right, ast.Name)
+    )
+
+
+def is_short(array: Array) -> bool:
+    """Whether an array is small enough to stand beside others in the chain rule."""
+    return array.ndim <= 2 and 0 < array.size <= MOST_ENTRIES and (array.ndim < 2 or len(array) <= 3)
+
+
+def is_whole(formula: Formula) -> bool:
+    """Whether a formula can be drawn with the numbers of its arrays in the places of their names."""
+    statement: Statement = formula.statement
+    if statement.indices or any(isinstance(node, ast.Subscript) for node in ast.walk(statement.formula)):
+        return False
+    arrays = [as_array(term.value) for term in formula.names.values()]
+    return all(a is not None and a.ndim <= 2 and 0 < a.size <= MOST_ENTRIES for a in arrays)
+
+
+def telling(value: Any) -> tuple[int, ...] | None:
+    """Return the entry to look at: the first that is NaN or infinite, else the largest; None if there is none."""
+    array = as_array(value)
+    if array is None or not array.size or not array.ndim:
+        return () if array is not None and array.size else None
+    numbers = np.asarray(array, float)
+    if not np.isfinite(numbers).all():
+        return tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
+    return tuple(int(i) for i in np.unravel_index(int(np.abs(numbers).argmax()), array.shape))
+
+
+def worked(term: Term, entry: tuple[int, ...], most: int) -> ast.expr | None:
+    """Return the formula of one entry, None if it cannot be given."""
+    if term.formula is None:
+        return None
+    try:
+        return term.formula.at(entry, term.shape, most)
+    except Exception:
+        return None  # a formula that cannot be taken apart is shown as a whole
+
+
+def number_at(term: Term, name: str, index: tuple[int, ...] | None) -> Any:
+    """Return the number that a name of a term's formula stands for, None if it is not known."""
+    assert term.formula is not None  # noqa: S101
+    names = names_of(term)
+    value = names[name].value if name in names else term.formula.calculator.operands.get(name)
+    array = None if value is None else as_array(value)
+    if array is None:
+        return None
+    if index is None:
+        return array[()] if not array.ndim else None
+    return array[index] if len(index) == array.ndim else None
+
+
+def numbers_leaf(term: Term, style: Style) -> Leaf:
+    """Return a leaf that writes the number of an entry; negative ones and powers of ten in brackets."""
+
+    def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
+        if not name:
+            return ""
+        number = number_at(term, name, index)
+        return None if number is None else held(style, number)
+
+    return leaf
+
+
+def held(style: Style, number: Any) -> str:
+    """Write a number so that it can stand anywhere in a formula."""
+    drawn = style.number(number.item() if isinstance(number, np.generic) else number)
+    plain = drawn if isinstance(style, Text) else ""
+    loose = bool(number < 0) or "10^" in drawn or "<msup>" in drawn or ("e" in plain and "-" in plain)
+    return style.inside("()", drawn) if loose else drawn
