@@ -1,33 +1,210 @@
 """The explanation of one or several steps, which shows itself in several views."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
 from legonet.arrays import brief
+from legonet.checks import check_flag, check_integer
 from legonet.errors import OptionError
 
+from .entries import Entry, find_entry, find_term
 from .trace import Step, Term
+from .views.latex import document_of, latex_of
+from .views.text import text_of
+from .views.wording import check_layout, escaped, written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The worked mathematics of training steps.
 
-    Attributes
+    `explain` makes it. It prints as text, shows itself in notebooks, and is saved as a page, as text or in LaTeX.
+
+    Parameters
     ----------
     steps : tuple of Step
-        The steps.
+        The steps, each with its terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> explanation
+    <Explanation: 1 step of 8 terms, L = 4.5>
+    >>> print(explanation["dL/dW1"].formula.statement)
+    dW = x.T @ dz
+    >>> print(explanation.text())  # doctest: +ELLIPSIS
+    One training step: the loss is 4.5
+    ...
+        dL/dW1 = [dL/dz1] · dz1/dW1
+               = xᵀ @ [dL/dz1]
+               = [1]ᵀ @ [-3]
+               = [-3]
+    ...
     """
 
     steps: tuple[Step, ...]
 
     def __getitem__(self, symbol: str) -> Term:
         """Return a term of the first step by its symbol, such as ``"dL/dW1"``."""
-        try:
-            return self.steps[0][symbol]
-        except KeyError:
-            known = brief(", ".join(map(str, self.steps[0].terms)), 150)
-            raise OptionError(f"there is no term {brief(symbol)} in this step: there are {known}") from None
+        return find_term(self.steps[0], symbol)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
+
+    def explain(self, entry: str, *, step: int = 1, most: int = 6, equations: int = 24) -> Entry:
+        """Say where a number comes from: the equations from it down to the data and the parameters.
+
+        Parameters
+        ----------
+        entry : str
+            A term and the place in it, as printed: ``"dL/dW1[0, 2]"``, ``"W1*[0, 1]"``, or ``"L"``.
+        step : int, optional
+            Which step, counted from 1.
+        most : int, optional
+            How many terms of a sum are written out; the others are added up.
+        equations : int, optional
+            How many equations there are at most.
+
+        Returns
+        -------
+        Entry
+            Prints as text, and shows itself in notebooks.
+
+        Raises
+        ------
+        OptionError
+            If there is no such step, term or entry.
+        """
+        step = check_integer("Explanation.explain", "step", step, at_least=1)
+        most = check_integer("Explanation.explain", "most", most, at_least=3)
+        equations = check_integer("Explanation.explain", "equations", equations, at_least=1)
+        if step > len(self.steps):
+            known = "there is only step 1" if len(self.steps) == 1 else f"there are steps 1 to {len(self.steps)}"
+            raise OptionError(f"Explanation.explain needs a step that was made, but step is {step}: {known}")
+        found = self.steps[step - 1]
+        return Entry(found, *find_entry(found, entry), most, equations)
+
+    def text(self, *, digits: int = 6, width: int = 80) -> str:
+        """Return the explanation as text for a terminal.
+
+        Parameters
+        ----------
+        digits : int, optional
+            How many significant digits numbers have.
+        width : int, optional
+            How wide a line can be, at least 20.
+
+        Returns
+        -------
+        str
+            Formula, numbers and result of every term.
+        """
+        digits, width = check_layout("Explanation.text", digits, width)
+        return text_of(self, digits=digits, width=width)
+
+    def latex(self, *, document: bool = False, digits: int = 6) -> str:
+        """Return the explanation in LaTeX.
+
+        Parameters
+        ----------
+        document : bool, optional
+            Whether it is a complete document; else it is to be put into one that loads the package amsmath.
+        digits : int, optional
+            How many significant digits numbers have.
+
+        Returns
+        -------
+        str
+            Headings and environments ``align*``.
+        """
+        digits, _ = check_layout("Explanation.latex", digits, 80)
+        made = document_of if check_flag("Explanation.latex", "document", document) else latex_of
+        return made(self, digits=digits)
+
+    def html(self) -> str:
+        """Return the explanation as a page that needs nothing else.
+
+        Returns
+        -------
+        str
+            A complete document, for any browser.
+        """
+        page: str = import_module(".views.page", __package__).page(self)
+        return page
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the explanation to a file: a page, text or LaTeX, as its suffix says.
+
+        A write that is interrupted leaves the file as it was before.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that ends with .html, .txt or .tex.
+
+        Raises
+        ------
+        OptionError
+            If it ends otherwise.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise OptionError(f"Explanation.save needs the path of a file, but it is {brief(path)}")
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in (".html", ".txt", ".tex"):
+            raise OptionError(f"Explanation.save needs a file that ends with .html, .txt or .tex, not {brief(str(path))}")
+        if suffix == ".html":
+            content = self.html()
+        else:
+            content = self.latex(document=True) if suffix == ".tex" else self.text() + "\n"
+        _write(target, content)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        count, terms = len(self.steps), [len(step.terms) for step in self.steps]
+        losses = [written(term.value, 6) for step in self.steps for term in step.loss if str(term.symbol) == "L"]
+        change = losses if len(losses) < 2 else [losses[0], losses[-1]]
+        failed = f", {brief(self.steps[-1].failure.place, 40)} fails" if self.steps and self.steps[-1].failure else ""
+        of = f" of {max(terms)} terms" if terms else ""
+        loss = f", L = {' → '.join(change)}" if change else ""
+        return f"<Explanation: {count} step{'s' if count != 1 else ''}{of}{loss}{failed}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            fragment: str = import_module(".views.page", __package__).fragment(self)
+        except ImportError:
+            return f"<pre>{escaped(self.text())}</pre>"
+        return fragment
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+
+def _write(target: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+        made = Path(name)
+        made.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        made.replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

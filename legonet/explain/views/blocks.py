@@ -67,6 +67,11 @@ def _bracketed(array: Array, digits: int, width: int) -> tuple[Block, bool]:
     return [f"{mark[0]}{line}{mark[1]}" for mark, line in zip(marks, lines, strict=True)], whole
 
 
+def is_shortened(block: Block) -> bool:
+    """Whether a matrix is drawn in part."""
+    return any("…" in line or "⋮" in line for line in block)
+
+
 def _ends(count: int, most: int, first: int) -> list[int | None]:
     """Return all places, or the first and the last one with None between them."""
     if count <= most:
@@ -124,29 +129,26 @@ def beside(blocks: Sequence[Block], width: int, indent: int) -> Block:
 
 def formula(drawn: str, blocks: Mapping[str, Block], width: int) -> Block:
     """Lay out a drawn formula with blocks in the places of some characters, in several rows if need be."""
-    made: list[Block] = []
-    for unit in _units(drawn):
-        parts = [_filled(part, blocks) for part in (unit if len(_filled(" ".join(unit), blocks)[0]) > width else [" ".join(unit)])]
-        made += [_joined([[" "], part]) if made or number else part for number, part in enumerate(parts)]
-    return beside(made, width, 2)
-
-
-def _units(drawn: str) -> list[list[str]]:
-    """Return a formula in the parts between which a row can end, each in smaller parts if it is too long by itself."""
     kept = re.sub(r"\[[\w, :+*-]*\]|\(\d+ more:? ?[^()]*\)", lambda found: found.group().replace(" ", "\xa0"), drawn)
-    units: list[list[str]] = []
-    depth, operator = 0, False
-    for word in kept.split(" "):
-        if units and (depth or operator):
-            if operator:
-                units[-1][-1] += f" {word}"
-            else:
-                units[-1].append(word)
+    parts = [_filled(part, blocks) for part in _parts(kept, blocks, width, 0)]
+    return beside([part if not number else _joined([[" "], part]) for number, part in enumerate(parts)], width, 2)
+
+
+def _parts(drawn: str, blocks: Mapping[str, Block], width: int, level: int) -> list[str]:
+    """Return the parts between which a row can end: summands, if too long their factors, if too long their words."""
+    if level > 2 or len(_filled(drawn, blocks)[0]) <= (width if level else 0):
+        return [drawn]
+    found: list[str] = []
+    depth = 0
+    for word in drawn.split(" "):
+        follows = found and found[-1].rpartition(" ")[2] in OPERATORS
+        begins = level == 2 or (not depth and (word in ADDITIVE if level == 0 else word in OPERATORS))
+        if found and (follows or not begins):
+            found[-1] += f" {word}"
         else:
-            units.append([word])
-        operator = word in OPERATORS
-        depth += sum(word.count(mark) for mark in "([{") - sum(word.count(mark) for mark in ")]}")
-    return units
+            found.append(word)
+        depth += sum(map(word.count, "([{")) - sum(map(word.count, ")]}"))
+    return [part for one in found for part in _parts(one, blocks, width - 2, level + 1)]
 
 
 def _filled(text: str, blocks: Mapping[str, Block]) -> Block:
@@ -163,6 +165,9 @@ def _joined(parts: Sequence[Block]) -> Block:
 
 OPERATORS = ("+", "-", "*", "/", "@", "·", "=", "//", "%", "<", ">", "≤", "≥", "≠")
 """What a row never ends with."""
+
+ADDITIVE = ("+", "-", "=")
+"""Before which a row ends most gladly."""
 
 
 def equation(left: str, sides: Sequence[Block], width: int, indent: int) -> list[str]:

@@ -1,7 +1,5 @@
 """An explanation as plain text, for a terminal."""
 
-import re
-from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +8,8 @@ from legonet.explain.styles import Text
 from legonet.explain.trace import Bracket, Failure, Step, Term
 
 from . import wording
-from .blocks import FIRST_MARK, Block, equation, fitted, formula, matrix, room
-from .wording import PHASES, names_of, numbers_leaf, written
+from .blocks import FIRST_MARK, Block, equation, fitted, formula, is_shortened, matrix, room
+from .wording import PHASES, names_of, written
 
 if TYPE_CHECKING:
     from legonet.explain.explanation import Explanation
@@ -100,17 +98,18 @@ class StepText:
         value = self._matrix(term.value, available)
         if term.formula is not None:
             drawn = self._symbols(term)
-            if wording.is_name(term.formula) and len(drawn) + 3 + len(value[0]) <= available:
-                sides.append(formula(f"{drawn} = {chr(FIRST_MARK)}", {chr(FIRST_MARK): value}, available))
-                return [*equation(left, sides, self.width, 4), *self._said(term, "      ")]
-            sides.append(formula(drawn, {}, available))
-            numbers = self._numbers(term, available)
-            if numbers:
-                sides.append(numbers)
-            elif not wording.is_name(term.formula):
-                example = self._example(term)
+            if wording.is_name(term.formula):
+                value = [drawn] if is_shortened(value) else self._with_name(drawn, value, available)
+            else:
+                numbers = self._numbers(term, available)
+                sides += [formula(drawn, {}, available), *numbers]
+                example = [] if numbers else self._example(term)
         sides.append(value)
         return [*equation(left, sides, self.width, 4), *example, *self._said(term, "      ")]
+
+    def _with_name(self, name: str, value: Block, available: int) -> Block:
+        mark = chr(FIRST_MARK)
+        return formula(f"{name} = {mark}", {mark: value}, available)
 
     def _boxed(self, term: Term) -> str:
         return f"[{self.style.symbol(term.symbol)}]"
@@ -130,18 +129,23 @@ class StepText:
             drawn = f"{drawn}   for each {', '.join(map(drawing.draw, statement.indices))}"
         return drawn
 
-    def _numbers(self, term: Term, available: int) -> Block:
+    def _numbers(self, term: Term, available: int) -> list[Block]:
         """Lay the formula out with the numbers of its operands, if they are few enough."""
         assert term.formula is not None  # noqa: S101
-        if wording.is_name(term.formula) or not wording.is_whole(term.formula):
-            return []
-        names, blocks = names_of(term), _Blocks(self.digits, available)
+        names, blocks = names_of(term), Blocks(self.digits, available)
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
             return blocks.mark(names[name].value) if name in names and index is None else None
 
-        drawn = Drawing(self.style, names, leaf).draw(term.formula.statement.formula)
-        return formula(drawn, blocks.made, available) if blocks.whole else []
+        if wording.is_whole(term.formula):
+            drawn = wording.tidied(Drawing(self.style, names, leaf).draw(term.formula.statement.formula))
+            if blocks.whole:
+                return [formula(drawn, blocks.made, available)]
+        if term.shape:
+            return []
+        apart = wording.worked(term, (), 4)
+        sides = wording.entry_sides(term, (), apart, self.style) if apart is not None else []
+        return [formula(side, {}, available) for side in sides[1:-1]]
 
     def _chain(self, term: Term, available: int) -> list[Block]:
         """Lay out the chain rule, and the numbers of a single product under it."""
@@ -151,7 +155,7 @@ class StepText:
         drawn = " + ".join(" · ".join(map(self._factor, product)) for product in products)
         found = [formula(drawn, {}, available)]
         if len(products) == 1 and len(products[0]) > 2 and term.role == "parameter gradient":
-            blocks = _Blocks(self.digits, available)
+            blocks = Blocks(self.digits, available)
             values = [factor.term.value if factor.term else None for factor in products[0]]
             arrays = [wording.as_array(value) for value in values if value is not None]
             if len(arrays) == len(values) and all(a is not None and wording.is_short(a) for a in arrays):
@@ -167,20 +171,18 @@ class StepText:
     def _example(self, term: Term) -> list[str]:
         """Work a single entry out, where all numbers would be too many."""
         entry = wording.telling(term.value)
-        if entry is None:
+        if not entry:
             return []
-        left = f"{self.style.symbol(term.symbol)}{list(entry) if entry else ''}"
-        sides = [*entry_sides(term, entry, self.style, 4)]
-        if not entry and len(sides) == 3:
-            sides = sides[1:2]
-        if not sides:
+        apart = wording.worked(term, entry, 4)
+        if apart is None:
             return []
+        left = wording.entry_label(self.style, term, entry)
         available = room(left, self.width, 6)
-        drawn = [formula(side, {}, available) for side in sides]
-        return [*self._wrapped("for example" if entry else "in numbers", "      ", ""), *equation(left, drawn, self.width, 6)]
+        sides = [formula(side, {}, available) for side in wording.entry_sides(term, entry, apart, self.style)]
+        return ["      for example", *equation(left, sides, self.width, 6)]
 
 
-class _Blocks:
+class Blocks:
     """Gives each matrix of a formula a character that stands for it."""
 
     def __init__(self, digits: int, width: int) -> None:
@@ -195,28 +197,7 @@ class _Blocks:
             number = written(array[()], self.digits)
             return f"({number})" if number.startswith("-") else number
         block = matrix(value, self.digits, self.width - 8)
-        self.whole &= not any("…" in line or "⋮" in line for line in block)
+        self.whole &= not is_shortened(block)
         mark = chr(FIRST_MARK + len(self.made))
         self.made[mark] = block
         return mark
-
-
-def entry_sides(term: Term, entry: Sequence[int], style: Text, most: int) -> list[str]:
-    """Return what an entry is equal to: among symbols, in numbers, and the result."""
-    place = tuple(entry)
-    apart = wording.worked(term, place, most)
-    if apart is None:
-        return []
-    names = names_of(term)
-    symbols = Drawing(style, names).draw(apart)
-    numbers = tidied(Drawing(style, names, numbers_leaf(term, style)).draw(apart))
-    array = wording.as_array(term.value)
-    assert array is not None  # noqa: S101
-    result = written(array[place], style.digits)
-    return [side for k, side in enumerate([symbols, numbers, result]) if not k or side != symbols and (k == 2 or side != result)]
-
-
-def tidied(drawn: str) -> str:
-    """Leave out brackets that stand twice, or around the whole of one number."""
-    once = re.sub(r"\(\((-?[\w.+-]+)\)\)", r"(\1)", drawn)
-    return re.sub(r"^\((-?[\w.+-]+)\)$", r"\1", once)

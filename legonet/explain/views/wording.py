@@ -1,6 +1,8 @@
 """What the views say alike: numbers, groups of terms, remarks, and which entry of an array is worth a closer look."""
 
 import ast
+import html
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -8,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array, brief
-from legonet.explain.draw import Leaf
+from legonet.checks import check_integer
+from legonet.explain.draw import Drawing, Leaf
 from legonet.explain.language import Statement
 from legonet.explain.styles import Style, Text
 from legonet.explain.trace import Badge, Failure, Formula, Step, Term
@@ -46,10 +49,33 @@ def size_of(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers" if shape else "a number"
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], link: str = "and") -> str:
     """Write "a, b and c"."""
     *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {link} {last}" if most else last
+
+
+def wrapped(items: Sequence[str], lead: str, width: int) -> list[str]:
+    """Write a list over several lines; no item is broken."""
+    lines = [lead]
+    for number, item in enumerate(items):
+        piece = item + ("," if number + 1 < len(items) else "")
+        if len(lines[-1]) + 1 + len(piece) > width and lines[-1].strip() not in ("", lead.strip()):
+            lines.append(" " * len(lead))
+        lines[-1] += piece if len(lines[-1]) == len(lead) else f" {piece}"
+    return lines
+
+
+def check_layout(who: str, digits: int, width: int) -> tuple[int, int]:
+    """Return how many digits and columns a text has, or refuse them."""
+    digits = check_integer(who, "digits", digits, at_least=1)
+    width = check_integer(who, "width", width, at_least=20)
+    return min(digits, 17), width
+
+
+def escaped(text: str) -> str:
+    """Return a text for a page."""
+    return html.escape(text)
 
 
 def groups(terms: Iterable[Term]) -> list[tuple[str, str, list[Term]]]:
@@ -217,6 +243,45 @@ def numbers_leaf(term: Term, style: Style) -> Leaf:
 def held(style: Style, number: Any) -> str:
     """Write a number so that it can stand anywhere in a formula."""
     drawn = style.number(number.item() if isinstance(number, np.generic) else number)
-    plain = drawn if isinstance(style, Text) else ""
-    loose = bool(number < 0) or "10^" in drawn or "<msup>" in drawn or ("e" in plain and "-" in plain)
+    loose = bool(number < 0) or "10^" in drawn or "<msup>" in drawn
     return style.inside("()", drawn) if loose else drawn
+
+
+def entry_label(style: Style, term: Term, entry: tuple[int, ...]) -> str:
+    """Write what an entry is called."""
+    drawn = style.symbol(term.symbol)
+    return style.entry(drawn, [str(i) for i in entry]) if entry else drawn
+
+
+def entry_sides(term: Term, entry: tuple[int, ...], apart: ast.expr | None, style: Style) -> list[str]:
+    """Return what an entry is equal to: among symbols, in numbers, and the result; each only if it says more."""
+    array = as_array(term.value)
+    number = array[entry] if array is not None else brief(term.value, 20)
+    result = style.number(number.item() if isinstance(number, np.generic) else number)
+    if apart is None:
+        return [result]
+    names = names_of(term)
+    symbols = Drawing(style, names).draw(apart)
+    numbers = tidied(Drawing(style, names, numbers_leaf(term, style)).draw(apart))
+    return [*dict.fromkeys([symbols, numbers, result])]
+
+
+def tidied(drawn: str) -> str:
+    """Leave out brackets that stand twice, or around the whole of one number."""
+    once = re.sub(r"\(\((-[\w.+-]+)\)\)", r"(\1)", drawn)
+    once = re.sub(r"\\left\( (\\left\( -[^()]* \\right\)) \\right\)", r"\1", once)
+    once = re.sub(r"^\((-[\w.+-]+)\)$", r"\1", once)
+    return re.sub(r"^\\left\( (-[^()]*) \\right\)$", r"\1", once)
+
+
+def broken(latex: str, most: int = 90) -> list[str]:
+    """Return a long formula of LaTeX in pieces, each of which can stand on a line of its own."""
+    pieces, depth, current = [], 0, ""
+    for token in re.split(r"( [+-] |\\left|\\right|\\begin|\\end|[{}])", latex):
+        depth += {"{": 1, "}": -1, "\\left": 1, "\\right": -1, "\\begin": 1, "\\end": -1}.get(token, 0)
+        if token in (" + ", " - ") and not depth and len(current) > most:
+            pieces.append(current)
+            current = r"\quad" + token
+            continue
+        current += token
+    return [*pieces, current]

@@ -1,0 +1,298 @@
+"""Where a number comes from: the equations from one entry of a term down to what is given."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from legonet.arrays import brief
+from legonet.errors import OptionError
+
+from .draw import Drawing
+from .styles import Latex, MathML, Style, Text
+from .trace import Step, Term
+from .views import wording
+from .views.blocks import equation, fitted, formula, room
+from .views.wording import as_array, entry_label, names_of, numbers_leaf, size_of, worked, written
+
+GIVEN = ("data", "target", "parameter", "constant", "state")
+"""Roles of terms at which the search ends if nothing says what they are made of."""
+
+Place = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Equation:
+    """What one number is equal to.
+
+    Attributes
+    ----------
+    term : Term
+        Whose entry it is.
+    entry : tuple of int
+        Which one.
+    apart : ast.expr or None
+        Its formula, with every sum written out; None where the brick states none.
+    """
+
+    term: Term
+    entry: Place
+    apart: Any
+
+    @property
+    def operands(self) -> list[tuple[Term, Place]]:
+        """The entries that it is computed from."""
+        found: list[tuple[Term, Place]] = []
+        if self.apart is None:
+            return found
+        names = names_of(self.term)
+
+        def leaf(name: str, index: Place | None) -> None:
+            if name in names:
+                found.append((names[name], index or ()))
+
+        Drawing(Text(), names, leaf).draw(self.apart)
+        return [*{(id(term), entry): (term, entry) for term, entry in found}.values()]
+
+    def number(self) -> Any:
+        """Return the number."""
+        array = as_array(self.term.value)
+        assert array is not None  # noqa: S101
+        return array[self.entry]
+
+    def sides(self, style: Style) -> list[str]:
+        """Return what it is equal to: among symbols, in numbers, and the result; each only if it says more."""
+        return wording.entry_sides(self.term, self.entry, self.apart, style)
+
+    def source(self) -> str:
+        """Return which brick gave the number, where no formula says more."""
+        term = self.term
+        of = [f"{Text().symbol(o.symbol)} ({size_of(o.shape)})" for o in term.operands]
+        who = " ".join(filter(None, [term.brick, f"at {term.place}" if term.brick and term.place else term.place]))
+        made = f"computed by {who}" if who else "computed by a container itself"
+        return f"{made}, from {wording.listed(of)}" if of else made
+
+
+class Entry:
+    """Where one number of a step comes from: equations down to the data and the parameters, each number once.
+
+    `Explanation.explain` makes it. It prints as text and shows itself in notebooks.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+    term : Term
+        The term.
+    entry : tuple of int
+        Which of its numbers.
+    most : int, optional
+        How many terms of a sum are written out.
+    equations : int, optional
+        How many equations there are at most.
+
+    Attributes
+    ----------
+    equations : list of Equation
+        The number itself first, then what it is made of.
+    given : list of tuple of (Term, tuple of int)
+        The entries of data and parameters at which the equations end.
+    left_out : int
+        How many numbers more would have an equation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> print(explanation.explain("dL/dW1[0, 0]"))
+    dL/dW1[0, 0] = x[0, 0] * dL/dz1[0, 0] = 1 * (-3) = -3
+    <BLANKLINE>
+    dL/dz1[0, 0] = (z1[0, 0] - t[0, 0]) / N = (2 - 5) / 1 = -3
+    <BLANKLINE>
+    z1[0, 0] = x[0, 0] * W1[0, 0] = 1 * 2 = 2
+    <BLANKLINE>
+    given: x[0, 0] = 1, t[0, 0] = 5, N = 1, W1[0, 0] = 2
+    """
+
+    def __init__(self, step: Step, term: Term, entry: Place, most: int = 6, equations: int = 24) -> None:
+        self.step, self.term, self.entry = step, term, entry
+        self.equations: list[Equation] = []
+        self.given: list[tuple[Term, Place]] = []
+        waiting = deque([(term, entry)])
+        seen = {(id(term), entry)}
+        while waiting and len(self.equations) < equations:
+            one, place = waiting.popleft()
+            if one.formula is None and one.role in GIVEN and (one is not term):
+                self.given.append((one, place))
+                continue
+            made = Equation(one, place, worked(one, place, most))
+            self.equations.append(made)
+            for operand in made.operands:
+                key = (id(operand[0]), operand[1])
+                if key not in seen:
+                    seen.add(key)
+                    waiting.append(operand)
+        rest = [pair for pair in waiting if pair[0].formula is None and pair[0].role in GIVEN]
+        self.given += rest
+        self.left_out = len(waiting) - len(rest)
+
+    def text(self, *, digits: int = 6, width: int = 80) -> str:
+        """Return the equations as text.
+
+        Parameters
+        ----------
+        digits : int, optional
+            How many significant digits numbers have.
+        width : int, optional
+            How wide a line can be.
+
+        Returns
+        -------
+        str
+            An equation or several lines for each number, then what is given.
+        """
+        digits, width = wording.check_layout("Entry.text", digits, width)
+        style = Text(digits)
+        found: list[str] = []
+        for each in self.equations:
+            left = entry_label(style, each.term, each.entry)
+            sides = each.sides(style)
+            found += [""] if found else []
+            line = " = ".join([left, *sides])
+            if each.apart is None:
+                line += f"   ({each.source()})" if each.term.role not in GIVEN else f"   ({each.term.role})"
+            if len(line) <= width or not sides:
+                found.append(line)
+            else:
+                available = room(left, width, 0)
+                found += equation(left, [formula(side, {}, available) for side in sides], width, 0)
+                found += [f"  ({each.source()})"] if each.apart is None else []
+        if self.given:
+            every = [f"{entry_label(style, t, e)} = {self._written(t, e, digits)}" for t, e in self.given]
+            found += ["", *wording.wrapped(every, "given: ", width)]
+        if self.left_out:
+            more = "number is" if self.left_out == 1 else "numbers are"
+            found += ["", f"{self.left_out} more {more} computed on the way and not shown"]
+        return fitted(found, width)
+
+    @staticmethod
+    def _written(term: Term, entry: Place, digits: int) -> str:
+        array = as_array(term.value)
+        return brief(term.value, 20) if array is None or len(entry) != array.ndim else written(array[entry], digits)
+
+    def latex(self, *, digits: int = 6) -> str:
+        """Return the equations in LaTeX.
+
+        Parameters
+        ----------
+        digits : int, optional
+            How many significant digits numbers have.
+
+        Returns
+        -------
+        str
+            An environment ``align*`` of the package amsmath.
+        """
+        digits, _ = wording.check_layout("Entry.latex", digits, 80)
+        style = Latex(digits)
+        lines = []
+        for each in self.equations:
+            left = entry_label(style, each.term, each.entry)
+            sides = each.sides(style)
+            lines += [f"{left if not k else ''} &= {part}" for k, side in enumerate(sides) for part in wording.broken(side)]
+            lines = [line.replace("&= \\quad", "&\\quad") for line in lines]
+        body = " \\\\\n".join(lines)
+        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+    def html(self, *, digits: int = 6) -> str:
+        """Return the equations as a piece of a page, in MathML.
+
+        Parameters
+        ----------
+        digits : int, optional
+            How many significant digits numbers have.
+
+        Returns
+        -------
+        str
+            An element ``div``.
+        """
+        digits, _ = wording.check_layout("Entry.html", digits, 80)
+        style = MathML(digits)
+        found = []
+        for each in self.equations:
+            sides = "<mo>=</mo>".join([entry_label(style, each.term, each.entry), *each.sides(style)])
+            source = f" <small>{wording.escaped(each.source())}</small>" if each.apart is None else ""
+            found.append(f'<p><math display="inline"><mrow>{sides}</mrow></math>{source}</p>')
+        if self.given:
+            every = [
+                f"<math><mrow>{entry_label(style, t, e)}<mo>=</mo>{style.number(self._number(t, e))}</mrow></math>"
+                for t, e in self.given
+            ]
+            found.append(f"<p>given: {', '.join(every)}</p>")
+        if self.left_out:
+            found.append(f"<p>{self.left_out} more are not shown</p>")
+        return f'<div class="legonet-entry">{"".join(found)}</div>'
+
+    @staticmethod
+    def _number(term: Term, entry: Place) -> Any:
+        array = as_array(term.value)
+        return brief(term.value, 20) if array is None or len(entry) != array.ndim else array[entry].item()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        label = entry_label(Text(), self.term, self.entry)
+        count = len(self.equations)
+        number = self._written(self.term, self.entry, 6)
+        return f"<Entry {label} = {number}: {count} equation{'s' if count != 1 else ''}>"
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+
+def find_entry(step: Step, name: str) -> tuple[Term, Place]:
+    """Return the term and the place that a text such as ``"dL/dW1[0, 2]"`` speaks of."""
+    if not isinstance(name, str):
+        raise OptionError(f"explain needs an entry as text, such as 'dL/dW1[0, 2]', but it is {brief(name)}")
+    found = re.fullmatch(r"\s*(.*?)\s*(?:\[([-\d,\s]*)\])?\s*", name, re.DOTALL)
+    assert found is not None  # noqa: S101
+    term = find_term(step, found[1])
+    try:
+        entry = tuple(int(part) for part in (found[2] or "").split(",") if part.strip())
+    except ValueError:
+        raise OptionError(f"explain needs whole numbers in the brackets of {brief(name)}") from None
+    array = as_array(term.value)
+    symbol, shape = Text().symbol(term.symbol), term.shape
+    if array is None or not array.size:
+        raise OptionError(f"{symbol} has no numbers to explain: it is {brief(term.value, 40)}")
+    if len(entry) != len(shape):
+        example = f", such as {symbol}{list(wording.telling(array) or ())}" if shape else ""
+        wanted = f"has the shape {shape}, so an entry of it needs {len(shape)} numbers in brackets" if shape else ""
+        raise OptionError(f"{symbol} {wanted}{example}" if shape else f"{symbol} is one number, so it has no entries")
+    if not all(0 <= i < n for i, n in zip(entry, shape, strict=True)):
+        raise OptionError(f"{symbol} has the shape {shape}, so there is no entry {symbol}{list(entry)}")
+    return term, entry
+
+
+def find_term(step: Step, symbol: str) -> Term:
+    """Return the term with a symbol, as printed or as `Symbol` writes it."""
+    style = Text()
+    known: dict[str, Term] = {}
+    for term in step.terms:
+        known.setdefault(style.symbol(term.symbol), term)
+    for term in step.terms:
+        known.setdefault(str(term.symbol), term)
+    if symbol in known:
+        return known[symbol]
+    near = get_close_matches(symbol, known, 3, 0.5)
+    hint = f": did you mean {wording.listed(near, 'or')}?" if near else f": there are {brief(', '.join(known), 120)}"
+    raise OptionError(f"there is no term {brief(symbol, 40)} in step {step.number}{hint}")
