@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.formulas import Formulas
 
 
 class AvgPool2d(Brick[Form]):
@@ -68,6 +69,18 @@ class AvgPool2d(Brick[Form]):
         padding: int | tuple[int, int] = 0,
     ) -> None:
         self.window = Window.of_pooling("AvgPool2d", kernel_size, stride, padding)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
+        read, reached, (rows, columns) = self.window.reads, self.window.reaches, self.window.kernel_size
+        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
+        places = f"dy[n, c, {reached(0, 'h', 'u')}, {reached(1, 'w', 'v')}]"
+        return Formulas(
+            [f"y[n, c, i, j] = sum({patch}, u, v) / {rows * columns}"],
+            [f"dx[n, c, h, w] = sum({places}, u, v) / {rows * columns}"],
+            {"u": range(rows), "v": range(columns)},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -116,6 +117,21 @@ class Conv1d(LinearOnPatches):
         super().__init__(1, in_features, out_features, kernel_size, stride, padding, dilation, groups)
         shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas: place t of the window has a step s at its cell u."""
+        read, reached = self.window.reads(0, "t", "u"), self.window.reaches(0, "s", "u")
+        x, c, same = self._channels()
+        return Formulas(
+            [f"z[n, t, o] = sum(x[n, {read}, {x}] * W[c, u, o], c, u) + b[o]"],
+            [
+                f"dW[c, u, o] = sum(x[n, {read}, {x}] * dz[n, t, o], n, t)",
+                "db[o] = sum(dz[n, t, o], n, t)",
+                f"dx[n, s, c] = sum(W[{c}, u, o] * dz[n, {reached}, o]{same}, u, o)",
+            ],
+            {"W": "weight", "b": "bias"},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -120,6 +121,23 @@ class Conv2d(LinearOnPatches):
         super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
+        window = self.window
+        read = f"{window.reads(0, 'i', 'u')}, {window.reads(1, 'j', 'v')}"
+        reached = f"{window.reaches(0, 'h', 'u')}, {window.reaches(1, 'w', 'v')}"
+        x, c, same = self._channels()
+        return Formulas(
+            [f"z[n, o, i, j] = sum(x[n, {x}, {read}] * W[c, u, v, o], c, u, v) + b[o]"],
+            [
+                f"dW[c, u, v, o] = sum(x[n, {x}, {read}] * dz[n, o, i, j], n, i, j)",
+                "db[o] = sum(dz[n, o, i, j], n, i, j)",
+                f"dx[n, c, h, w] = sum(W[{c}, u, v, o] * dz[n, o, {reached}]{same}, u, v, o)",
+            ],
+            {"W": "weight", "b": "bias"},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

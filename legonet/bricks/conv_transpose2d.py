@@ -8,6 +8,7 @@ from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
 from legonet.errors import OptionError, ShapeError
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -119,6 +120,26 @@ class ConvTranspose2d(Convolution):
             raise OptionError(f"ConvTranspose2d needs {needed}, but it is {show_sizes(self.output_padding)}")
         shape = (self.inputs, *self.window.kernel_size, self.outputs // self.groups)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
+        window = self.window
+        read = f"{window.reads(0, 'i', 'u')}, {window.reads(1, 'j', 'v')}"
+        reached = f"{window.reaches(0, 'h', 'u')}, {window.reaches(1, 'w', 'v')}"
+        o, z, same = "o", "o", ""
+        if self.groups > 1:
+            inputs, outputs = self.inputs // self.groups, self.outputs // self.groups
+            o, z, same = f"o % {outputs}", f"c // {inputs} * {outputs} + o", f" * (c // {inputs} == o // {outputs})"
+        return Formulas(
+            [f"z[n, o, h, w] = sum(x[n, c, {reached}] * W[c, u, v, {o}]{same}, c, u, v) + b[o]"],
+            [
+                f"dW[c, u, v, o] = sum(x[n, c, i, j] * dz[n, {z}, {read}], n, i, j)",
+                "db[o] = sum(dz[n, o, h, w], n, h, w)",
+                f"dx[n, c, i, j] = sum(W[c, u, v, {o}] * dz[n, o, {read}]{same}, u, v, o)",
+            ],
+            {"W": "weight", "b": "bias", "o": range(self.outputs)},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

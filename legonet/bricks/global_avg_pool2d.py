@@ -4,6 +4,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, batch_first
 from legonet.errors import ShapeError
+from legonet.formulas import Formulas
 
 
 class GlobalAvgPool2d(Brick[Form]):
@@ -43,6 +44,11 @@ class GlobalAvgPool2d(Brick[Form]):
     array([[[[2., 2.],
              [2., 2.]]]])
     """
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas."""
+        pixels = max(x.shape[2] * x.shape[3], 1)
+        return Formulas([f"y[n, c] = sum(x[n, c, h, w], h, w) / {pixels}"], [f"dx[n, c, h, w] = dy[n, c] / {pixels}"])
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:

@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.formulas import Formulas
 
 
 class MaxPool2d(Brick[tuple[Array, Form]]):
@@ -70,6 +71,26 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
         padding: int | tuple[int, int] = 0,
     ) -> None:
         self.window = Window.of_pooling("MaxPool2d", kernel_size, stride, padding)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas; k is the cell of the first largest pixel at place (i, j) of the window."""
+        (rows, columns), read = self.window.kernel_size, self.window.reads
+        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
+        h, w = read(0, "i", f"(k[n, c, i, j] // {columns})"), read(1, "j", f"(k[n, c, i, j] % {columns})")
+        return Formulas(
+            [f"y[n, c, i, j] = max({patch}, u, v)"],
+            [
+                f"k[n, c, i, j] = argmax({patch}, u, v)",
+                f"dx[n, c, h, w] = sum(dy[n, c, i, j] * ({h} == h) * ({w} == w), i, j)",
+            ],
+            {
+                "u": range(rows),
+                "v": range(columns),
+                "i": lambda passed: range(passed.output.shape[2]),
+                "j": lambda passed: range(passed.output.shape[3]),
+            },
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Form]]:

@@ -37,8 +37,16 @@ class Node:
     via: str
     call: Call | None = None
     done: bool = False
+    formulas: list[Formula] = field(default_factory=list)
     locals: dict[tuple[int, int], Term] = field(default_factory=dict)
     """Local derivatives by the identity of what is above and below."""
+
+    def complete(self) -> None:
+        """Let formulas know also the terms that came after them, as ``h[:, t - 1]`` before h is complete."""
+        for formula in self.formulas:
+            for name in names_in(formula.statement.formula):
+                if name in self.names:
+                    formula.names.setdefault(name, self.names[name])
 
 
 class Share(NamedTuple):
@@ -82,6 +90,7 @@ class Builder:
     def give(self, name: str, value: Any, role: str) -> Term:
         """Add an array that comes from outside."""
         term = Term(Symbol(self.namer.free(name)), role, _frozen(value), batch=self._is_batch(value))
+        term.arose = not _finite(value)
         self.step.given.append(term)
         self._know(value, term)
         return term
@@ -97,7 +106,7 @@ class Builder:
 
     def _parameter(self, parameter: Parameter, name: str, number: int, value: Any) -> Term:
         if id(parameter) not in self.parameters:
-            term = Term(Symbol(name, str(number)), "parameter", _frozen(value))
+            term = Term(Symbol(name, str(number)), "parameter", _frozen(value), arose=not _finite(value))
             self.parameters[id(parameter)] = term
             self.step.given.append(term)
         return self.parameters[id(parameter)]
@@ -126,14 +135,16 @@ class Builder:
         if bound:
             names |= {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
             names |= {
-                name: Term(Symbol(name), "constant", value) for name, value in bound.values.items() if name not in names
+                name: Term(Symbol(name), "constant", value)
+                for name, value in bound.values.items()
+                if name not in names and not isinstance(value, range)
             }
             for name, value in zip(bound.inputs, call.copies, strict=True):
                 if value is not None:
                     bound.values[name] = value
             for name, parameter in bound.parameters.items():
                 bound.values[name] = call.parameters.get(id(parameter), parameter.value)
-        calculator = Calculator(bound.values if bound else {})
+        calculator = Calculator(bound.values) if bound else Calculator({})
         node = Node(inputs, (), bound, calculator, names, "", call)
         symbols = self.namer.outputs(lead, number, len(outputs), role)
         if bound:
@@ -156,6 +167,7 @@ class Builder:
                 calculator.errors.pop(bound.outputs[k], None)
             self._know(raw, term)
             made.append(term)
+        node.complete()
         node.outputs = tuple(made)
         node.via = str(made[0]) if made else ""
         self.nodes.append(node)
@@ -167,10 +179,10 @@ class Builder:
         if isinstance(call.output, tuple):
             upstream = None
         try:
-            bound = bind(call.brick, call.inputs, call.output, upstream)
+            bound = bind(call.brick, call.inputs, call.output, upstream, cache=call.cache)
             if bound is None:
                 found = formulas_from_source(call.brick, call.inputs)
-                bound = bind(call.brick, call.inputs, call.output, upstream, found) if found else None
+                bound = bind(call.brick, call.inputs, call.output, upstream, found, call.cache) if found else None
         except LegonetError as error:
             return None, f"its formulas cannot be used: {error}"
         return bound, ""
@@ -193,7 +205,7 @@ class Builder:
             return
         with np.errstate(all="ignore"):
             value = np.asarray(value)
-            limit = TOLERANCE * float(np.finfo(value.dtype).eps) * np.broadcast_to(bound, value.shape)
+            limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
             limit = limit + float(np.finfo(value.dtype).smallest_normal)
             off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
         term.agrees = not np.any(off)
@@ -225,6 +237,7 @@ class Builder:
         if statement is not None:
             names = {name: node.names[name] for name in names_in(statement.formula) if name in node.names}
             formula = Formula(statement, names, node.calculator)
+            node.formulas.append(formula)
             operands = [*names.values()]
         unique = _unique(operands or [])
         call = node.call
@@ -246,21 +259,20 @@ class Builder:
         if not isinstance(value, np.ndarray):
             return Term(Symbol(brief(value, 12)), "constant", value)
         made = made_of(value, [array for _, array in self.arrays])
+        operands = () if made is None else tuple(self._operand(operand, place, phase) for operand in made.operands)
         if made is not None and made.formulas.forward[0] == "y = x":
-            term = self.arrays[made.operands[0]][0]
-            self.known[id(value)] = term
+            self.known[id(value)] = operands[0]
             self.alive.append(value)
-            return term
+            return operands[0]
         number = self.namer.number("y", [], "activation")
         symbol = self.namer.outputs("y", number, 1, "activation")[0]
         container = place.rpartition("[")[0] or place.rpartition(".")[0] or "the network"
         if made is None:
             term = Term(symbol, "intermediate", _frozen(value), place=container, batch=self._is_batch(value))
-            term.note = f"computed by {container} itself"
+            term.note = f"computed by {container} itself" if np.size(value) else ""
             term.arose = not _finite(value)
             phase.append(term)
         else:
-            operands = tuple(self.arrays[k][0] for k in made.operands)
             given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
             bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
             calculator = Calculator(bound.values)
@@ -278,6 +290,11 @@ class Builder:
             node.outputs = (term,)
             self.nodes.append(node)
         self._know(value, term)
+        return term
+
+    def _operand(self, operand: int | Array, place: str, phase: list[Term]) -> Term:
+        term = self.arrays[operand][0] if isinstance(operand, int) else self._find(operand, place, phase)
+        assert term is not None  # noqa: S101
         return term
 
     # Backward
@@ -318,6 +335,7 @@ class Builder:
         for statement in statements if not note else []:
             self._backward_statement(node, statement, results, targets, upstream, phase)
             remaining.pop(statement.target, None)
+        node.complete()
         for name, value in remaining.items():
             operands = [*filter(None, upstream), *filter(None, node.inputs)]
             self._share(node, None, targets[name], value, phase, operands).note = note  # type: ignore[arg-type]
@@ -413,6 +431,9 @@ class Builder:
         added = _sum([share.term.value for share in shares])
         value = given if given is not None else added
         if shares and given is not None and not _close(added, given):
+            for share in shares:  # a container did something else with them
+                if share.term.symbol.of is term.symbol:
+                    share.term.symbol = Symbol(kind="gradient", of=term.symbol, via=share.via)
             shares = []
         symbol = Symbol(kind="gradient", of=term.symbol)
         if len(shares) == 1:
@@ -423,7 +444,7 @@ class Builder:
             return None
         else:
             total = Term(symbol, "upstream gradient", _frozen(value), batch=self._is_batch(value))
-            total.note = "computed by a container itself"
+            total.note = "computed by a container itself" if np.size(value) else ""
             total.arose = not _finite(value)
             phase.append(total)
         self.totals[id(term)] = total
@@ -562,6 +583,12 @@ def _finite(value: Any) -> bool:
         return bool(np.isfinite(value).all())
     except TypeError:
         return True
+
+
+def _eps(*values: Any) -> float:
+    """Return the coarsest rounding of some arrays."""
+    dtypes = [np.asarray(value).dtype for value in values]
+    return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
 
 def _sum(values: Sequence[Any]) -> Any:

@@ -66,7 +66,9 @@ class Drawing:
             case ast.Attribute():
                 return style.transposed(self._tight(node.value, ATOM)), POWER
             case ast.UnaryOp():
-                return style.negative(self._tight(node.operand, PRODUCT)), SIGN
+                drawn, how = self._draw(node.operand)
+                loose = how < PRODUCT or how == SIGN  # no two signs side by side
+                return style.negative(style.inside("()", drawn) if loose else drawn), SIGN
             case ast.Compare():
                 sides = self._tight(node.left, SUM), self._tight(node.comparators[0], SUM)
                 drawn = style.joined(COMPARISONS[type(node.ops[0])], *sides)
@@ -159,7 +161,7 @@ class Drawing:
         ):
             body = self._tight(node.args[0], PRODUCT)
             over = [axis if axis in AXES else style.name(axis) for axis in axes]
-            return style.reduction(name, over, body), PRODUCT if axes or name in ("sum", "mean") else ATOM
+            return style.reduction(name, over, body), SUM if name == "sum" else ATOM
         if name == "where":
             condition, one, other = node.args
             shown = self._draw(condition)[0]

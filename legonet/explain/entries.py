@@ -1,12 +1,16 @@
 """Where a number comes from: the equations from one entry of a term down to what is given."""
 
+import ast
+import html
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from textwrap import wrap
 
 from legonet.arrays import brief
+from legonet.checks import check_integer
 from legonet.errors import OptionError
 
 from .draw import Drawing
@@ -14,12 +18,15 @@ from .styles import Latex, MathML, Style, Text
 from .trace import Step, Term
 from .views import wording
 from .views.blocks import equation, fitted, formula, room
-from .views.wording import as_array, entry_label, names_of, numbers_leaf, size_of, worked, written
+from .views.wording import as_array, entry_label, names_of, size_of, worked
 
 GIVEN = ("data", "target", "parameter", "constant", "state")
 """Roles of terms at which the search ends if nothing says what they are made of."""
 
 Place = tuple[int, ...]
+
+EVERY = 24
+"""How many equations are shown, unless more are asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Equation:
 
     term: Term
     entry: Place
-    apart: Any
+    apart: ast.expr | None
 
     @property
     def operands(self) -> list[tuple[Term, Place]]:
@@ -55,21 +62,19 @@ class Equation:
         Drawing(Text(), names, leaf).draw(self.apart)
         return [*{(id(term), entry): (term, entry) for term, entry in found}.values()]
 
-    def number(self) -> Any:
-        """Return the number."""
-        array = as_array(self.term.value)
-        assert array is not None  # noqa: S101
-        return array[self.entry]
-
-    def sides(self, style: Style) -> list[str]:
-        """Return what it is equal to: among symbols, in numbers, and the result; each only if it says more."""
-        return wording.entry_sides(self.term, self.entry, self.apart, style)
+    def draw(self, style: Style, digits: int) -> list[str]:
+        """Return its name and what it is equal to: among symbols, in numbers, the result; each if it says more."""
+        style = type(style)(digits)
+        sides = wording.entry_sides(self.term, self.entry, self.apart, style)
+        return [entry_label(style, self.term, self.entry), *sides]
 
     def source(self) -> str:
         """Return which brick gave the number, where no formula says more."""
         term = self.term
         of = [f"{Text().symbol(o.symbol)} ({size_of(o.shape)})" for o in term.operands]
         who = " ".join(filter(None, [term.brick, f"at {term.place}" if term.brick and term.place else term.place]))
+        if term.role in GIVEN:
+            return f"given: {term.role}"
         made = f"computed by {who}" if who else "computed by a container itself"
         return f"{made}, from {wording.listed(of)}" if of else made
 
@@ -91,6 +96,8 @@ class Entry:
         How many terms of a sum are written out.
     equations : int, optional
         How many equations there are at most.
+    digits : int, optional
+        How many significant digits numbers have.
 
     Attributes
     ----------
@@ -118,8 +125,10 @@ class Entry:
     given: x[0, 0] = 1, t[0, 0] = 5, N = 1, W1[0, 0] = 2
     """
 
-    def __init__(self, step: Step, term: Term, entry: Place, most: int = 6, equations: int = 24) -> None:
-        self.step, self.term, self.entry = step, term, entry
+    def __init__(
+        self, step: Step, term: Term, entry: Place, most: int = 6, equations: int = EVERY, digits: int = 6
+    ) -> None:
+        self.step, self.term, self.entry, self.digits = step, term, entry, digits
         self.equations: list[Equation] = []
         self.given: list[tuple[Term, Place]] = []
         waiting = deque([(term, entry)])
@@ -129,7 +138,7 @@ class Entry:
             if one.formula is None and one.role in GIVEN and (one is not term):
                 self.given.append((one, place))
                 continue
-            made = Equation(one, place, worked(one, place, most))
+            made = equation_of(one, place, most)
             self.equations.append(made)
             for operand in made.operands:
                 key = (id(operand[0]), operand[1])
@@ -140,123 +149,104 @@ class Entry:
         self.given += rest
         self.left_out = len(waiting) - len(rest)
 
-    def text(self, *, digits: int = 6, width: int = 80) -> str:
+    def text(self, *, width: int = 80) -> str:
         """Return the equations as text.
 
         Parameters
         ----------
-        digits : int, optional
-            How many significant digits numbers have.
         width : int, optional
-            How wide a line can be.
+            How wide a line can be, at least 20.
 
         Returns
         -------
         str
             An equation or several lines for each number, then what is given.
         """
-        digits, width = wording.check_layout("Entry.text", digits, width)
-        style = Text(digits)
+        width = check_integer("Entry.text", "width", width, at_least=20)
         found: list[str] = []
         for each in self.equations:
-            left = entry_label(style, each.term, each.entry)
-            sides = each.sides(style)
+            left, *sides = each.draw(Text(), self.digits)
             found += [""] if found else []
-            line = " = ".join([left, *sides])
-            if each.apart is None:
-                line += f"   ({each.source()})" if each.term.role not in GIVEN else f"   ({each.term.role})"
-            if len(line) <= width or not sides:
+            told = f"({each.source()})" if each.apart is None else ""
+            line = "   ".join(filter(None, [" = ".join([left, *sides]), told]))
+            if len(line) <= width:
                 found.append(line)
             else:
                 available = room(left, width, 0)
                 found += equation(left, [formula(side, {}, available) for side in sides], width, 0)
-                found += [f"  ({each.source()})"] if each.apart is None else []
+                found += wrap(told, width, initial_indent="  ", subsequent_indent="  ")
         if self.given:
-            every = [f"{entry_label(style, t, e)} = {self._written(t, e, digits)}" for t, e in self.given]
+            every = [" = ".join(Equation(*one, None).draw(Text(), self.digits)) for one in self.given]
             found += ["", *wording.wrapped(every, "given: ", width)]
         if self.left_out:
-            more = "number is" if self.left_out == 1 else "numbers are"
-            found += ["", f"{self.left_out} more {more} computed on the way and not shown"]
+            found += ["", self._left_out()]
         return fitted(found, width)
 
-    @staticmethod
-    def _written(term: Term, entry: Place, digits: int) -> str:
-        array = as_array(term.value)
-        return brief(term.value, 20) if array is None or len(entry) != array.ndim else written(array[entry], digits)
+    def _left_out(self) -> str:
+        more = "number on the way is" if self.left_out == 1 else "numbers on the way are"
+        return f"{self.left_out} more {more} not shown"
 
-    def latex(self, *, digits: int = 6) -> str:
+    def latex(self) -> str:
         """Return the equations in LaTeX.
-
-        Parameters
-        ----------
-        digits : int, optional
-            How many significant digits numbers have.
 
         Returns
         -------
         str
             An environment ``align*`` of the package amsmath.
         """
-        digits, _ = wording.check_layout("Entry.latex", digits, 80)
-        style = Latex(digits)
         lines = []
         for each in self.equations:
-            left = entry_label(style, each.term, each.entry)
-            sides = each.sides(style)
-            lines += [f"{left if not k else ''} &= {part}" for k, side in enumerate(sides) for part in wording.broken(side)]
-            lines = [line.replace("&= \\quad", "&\\quad") for line in lines]
+            left, *sides = each.draw(Latex(), self.digits)
+            for side in sides:
+                first, *more = wording.broken(side)
+                lines += [f"{left} &= {first}", *[rf"&\quad {part}" for part in more]]
+                left = ""
+        if self.left_out:
+            lines.append(rf"&\text{{{self._left_out()}}}")
         body = " \\\\\n".join(lines)
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
-    def html(self, *, digits: int = 6) -> str:
+    def html(self) -> str:
         """Return the equations as a piece of a page, in MathML.
-
-        Parameters
-        ----------
-        digits : int, optional
-            How many significant digits numbers have.
 
         Returns
         -------
         str
             An element ``div``.
         """
-        digits, _ = wording.check_layout("Entry.html", digits, 80)
-        style = MathML(digits)
         found = []
         for each in self.equations:
-            sides = "<mo>=</mo>".join([entry_label(style, each.term, each.entry), *each.sides(style)])
-            source = f" <small>{wording.escaped(each.source())}</small>" if each.apart is None else ""
-            found.append(f'<p><math display="inline"><mrow>{sides}</mrow></math>{source}</p>')
+            source = f" <small>{html.escape(each.source())}</small>" if each.apart is None else ""
+            found.append(f"<p>{_math(each.draw(MathML(), self.digits))}{source}</p>")
         if self.given:
-            every = [
-                f"<math><mrow>{entry_label(style, t, e)}<mo>=</mo>{style.number(self._number(t, e))}</mrow></math>"
-                for t, e in self.given
-            ]
+            every = [_math(Equation(*one, None).draw(MathML(), self.digits)) for one in self.given]
             found.append(f"<p>given: {', '.join(every)}</p>")
         if self.left_out:
-            found.append(f"<p>{self.left_out} more are not shown</p>")
-        return f'<div class="legonet-entry">{"".join(found)}</div>'
-
-    @staticmethod
-    def _number(term: Term, entry: Place) -> Any:
-        array = as_array(term.value)
-        return brief(term.value, 20) if array is None or len(entry) != array.ndim else array[entry].item()
+            found.append(f"<p>{self._left_out()}</p>")
+        return f'<div class="legonet-entry" style="overflow-x:auto">{"".join(found)}</div>'
 
     def __str__(self) -> str:
         return self.text()
 
     def __repr__(self) -> str:
-        label = entry_label(Text(), self.term, self.entry)
+        left, *_, result = self.equations[0].draw(Text(), self.digits)
         count = len(self.equations)
-        number = self._written(self.term, self.entry, 6)
-        return f"<Entry {label} = {number}: {count} equation{'s' if count != 1 else ''}>"
+        return f"Entry({left} = {result}, {count} equation{'s' * (count != 1)})"
 
     def _repr_html_(self) -> str:
         return self.html()
 
     def _repr_latex_(self) -> str:
         return self.latex()
+
+
+def _math(sides: Sequence[str]) -> str:
+    return f"<math>{'<mo>=</mo>'.join(f'<mrow>{side}</mrow>' for side in sides)}</math>"
+
+
+def equation_of(term: Term, entry: Place, most: int = 6) -> Equation:
+    """Return what an entry is equal to."""
+    return Equation(term, entry, worked(term, entry, most))
 
 
 def find_entry(step: Step, name: str) -> tuple[Term, Place]:
@@ -278,9 +268,9 @@ def find_entry(step: Step, name: str) -> tuple[Term, Place]:
         example = f", such as {symbol}{list(wording.telling(array) or ())}" if shape else ""
         wanted = f"has the shape {shape}, so an entry of it needs {len(shape)} numbers in brackets" if shape else ""
         raise OptionError(f"{symbol} {wanted}{example}" if shape else f"{symbol} is one number, so it has no entries")
-    if not all(0 <= i < n for i, n in zip(entry, shape, strict=True)):
+    if not all(-n <= i < n for i, n in zip(entry, shape, strict=True)):
         raise OptionError(f"{symbol} has the shape {shape}, so there is no entry {symbol}{list(entry)}")
-    return term, entry
+    return term, tuple(i % n for i, n in zip(entry, shape, strict=True))
 
 
 def find_term(step: Step, symbol: str) -> Term:

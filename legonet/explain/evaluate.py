@@ -2,7 +2,8 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import islice, product
 from typing import Any, TypeAlias
 
@@ -21,6 +22,17 @@ CHUNK = 1_000_000
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _times(size: Any, error: Any) -> Any:
+    """Return an error that is multiplied by something, of which nothing is left where one of the two is 0."""
+    product = np.abs(size) * error
+    return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
     "log": (np.log, lambda x: 1 / np.abs(x)),
@@ -32,8 +44,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, lambda x: np.abs(np.cos(x))),
     "cos": (np.cos, lambda x: np.abs(np.sin(x))),
-    "sigmoid": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: 0.25 * np.ones_like(x)),
-    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.ones_like),
+    "sigmoid": (lambda x: _sigmoid(x), lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda x: _sigmoid(x)),
     "erf": (lambda x: _erf(x) if np.size(x) else np.asarray(x), lambda x: 1.13 * np.exp(-x * x)),
 }
 """Each function of an entry, and the size of its derivative."""
@@ -49,11 +61,12 @@ class Calculator:
     Parameters
     ----------
     operands : mapping
-        Arrays and numbers by their names. Statements add to it.
+        Arrays and numbers by their names; a range is how far an index goes. Statements add to it.
     """
 
     def __init__(self, operands: Mapping[str, Any]) -> None:
-        self.operands: dict[str, Any] = dict(operands)
+        self.operands = {name: value for name, value in operands.items() if not isinstance(value, range)}
+        self.lengths = {name: len(value) for name, value in operands.items() if isinstance(value, range)}
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
@@ -63,20 +76,10 @@ class Calculator:
 
     def run(self, statements: Sequence[Statement], shapes: Mapping[str, tuple[int, ...]] = {}) -> None:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
-        at = 0
         with np.errstate(all="ignore"):
-            while at < len(statements):
-                group = [statements[at]]
-                while (
-                    group[0].loops
-                    and at + len(group) < len(statements)
-                    and statements[at + len(group)].loops
-                    and _loop(statements[at + len(group)]) == _loop(group[0])
-                ):
-                    group.append(statements[at + len(group)])
-                at += len(group)
-                if group[0].loops:
-                    self._loop(group, shapes)
+            for group, step in _groups(statements):
+                if step:
+                    self._loop(group, step, shapes)
                 else:
                     (statement,) = group
                     value, error = self.assigned(statement, shapes.get(statement.target))
@@ -118,12 +121,12 @@ class Calculator:
         return np.concatenate(values).astype(float), np.concatenate(errors)
 
     def ranges(self, statement: Statement, shape: tuple[int, ...] | None) -> dict[str, int]:
-        """Return how far each index goes: along the target, else along an axis where it stands alone."""
+        """Return how far each index goes: along the target, an axis where it stands alone, or as its name says."""
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
-        wanted = {name for node in ast.walk(statement.formula) if call_of(node) for name in _summed(node)} | set(free)
+        wanted = {name for node in ast.walk(statement.formula) for name in self._over(node)} | set(free)
         for node in ast.walk(statement.formula):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
                 array = self.operands.get(node.value.id)
@@ -132,6 +135,7 @@ class Calculator:
                 for axis, index in enumerate(parts(node.slice)):
                     if isinstance(index, ast.Name) and index.id in wanted and axis < np.ndim(array):
                         found.setdefault(index.id, np.shape(array)[axis])
+        found |= {name: length for name, length in self.lengths.items() if name in wanted and name not in found}
         missing = wanted - found.keys()
         if missing:
             told = f"index {sorted(missing)[0]!r} must stand alone in an array somewhere, to know how far it goes"
@@ -141,8 +145,8 @@ class Calculator:
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
         match node:
-            case ast.Constant():
-                return node.value, 0.0
+            case ast.Constant():  # 0.1 is rounded, 0.5 is counted so too
+                return node.value, 0.0 if node.value == int(node.value) else 0.5 * abs(node.value)
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -180,17 +184,19 @@ class Calculator:
             case ast.Sub():
                 return a - b, ea + eb + np.abs(a - b)
             case ast.Mult():
-                return a * b, np.abs(a) * eb + np.abs(b) * ea + np.abs(a * b)
+                return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + np.abs(quotient) * eb) / np.abs(b) + np.abs(quotient)
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
                 return a % b, 0.0
             case ast.Pow():
-                power = np.power(np.asarray(a, float), b)
-                return power, np.abs(b * np.power(np.asarray(a, float), b - 1)) * ea + 2 * np.abs(power)
+                a, b = np.asarray(a, float), np.asarray(b, float)
+                power = np.power(a, b)
+                error = _times(_times(np.power(a, b - 1), np.abs(b)), ea) + _times(_times(np.log(np.abs(a)), power), eb)
+                return power, error + 2 * np.abs(power)
         a = a if np.ndim(a) else np.zeros(np.shape(b)[0])
         b = b if np.ndim(b) else np.zeros(np.shape(a)[-1])
         ea, eb = np.broadcast_to(ea, np.shape(a)), np.broadcast_to(eb, np.shape(b))
@@ -228,7 +234,7 @@ class Calculator:
 
     def _call(self, node: ast.Call) -> Pair:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduce(name, node)
         values = [self.value(arg) for arg in node.args]
         if name in ("max", "min"):
@@ -253,14 +259,19 @@ class Calculator:
         x, error = values[0]
         x = np.asarray(x, float)
         y = function(x)
-        some = np.any(error)
-        return y, (np.where(np.equal(error, 0), 0.0, slope(x) * error) if some else 0.0) + 2 * np.abs(y)
+        return y, (_times(slope(x), error) if np.any(error) else 0.0) + 2 * np.abs(y)
+
+    def _over(self, node: ast.AST) -> tuple[str, ...]:
+        """Return the indices that a reduction goes over."""
+        if not isinstance(node, ast.Call) or call_of(node) not in REDUCTIONS:
+            return ()
+        return tuple(index for index in indices_summed(node) if index not in self.operands)
 
     def _keyword(self, node: ast.Call, name: str) -> int:
         return next(int(self.value(word.value)[0]) for word in node.keywords if word.arg == name)
 
     def _reduce(self, name: str, node: ast.Call) -> Pair:
-        indices = indices_summed(node)
+        indices = self._over(node)
         looping = [i for i in indices if i not in self.index]
         if looping:
             return self._sum_of_matrices(name, node, looping)
@@ -320,8 +331,8 @@ class Calculator:
         value, error = self.entries(statement, shape, [*np.ndindex(shape)])
         return value.reshape(shape), error.reshape(shape)
 
-    def _loop(self, group: list[Statement], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Compute statements for one index after the other."""
+    def _loop(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Compute statements for one index after the other, upwards or, if `step` is -1, downwards."""
         axis, name = _loop(group[0])
         steps = next((shapes[s.target][axis] for s in group if s.target in shapes), None)
         if steps is None:
@@ -335,31 +346,21 @@ class Calculator:
                         break
         if steps is None:
             raise OptionError(f"index {name!r} must stand alone in an array somewhere, to know how far it goes")
-        descending = any(
-            isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.left) == name
-            for s in group
-            for sub in ast.walk(s.formula)
-            if isinstance(sub, ast.Subscript)
-            for node in parts(sub.slice)
-        )
-        for statement in group:  # before the first step it is not known how large an item is
-            known = shapes.get(statement.target)
-            self.operands[statement.target] = 0.0 if known is None else np.zeros(known)
-            self.errors[statement.target] = 0.0
-        for step in reversed(range(steps)) if descending else range(steps):
-            self.index[name] = step
+        for statement in group:
+            known = shapes.get(statement.target, ())
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        self.index[name] = 0
+        for statement in [*group, *group]:  # twice, as an item may be made from one that comes further below
+            item = self.shape_of(statement.formula)
+            known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        for now in range(steps)[::step]:
+            self.index[name] = now
+            place = (slice(None),) * axis + (now,)
             for statement in group:
                 value, error = self.value(statement.formula)
-                if not np.ndim(self.operands[statement.target]):
-                    shape = list(np.shape(value))
-                    shape.insert(axis, steps)
-                    self.operands[statement.target] = np.zeros(shape)
-                array = self.operands[statement.target]
-                if not np.ndim(self.errors[statement.target]):
-                    self.errors[statement.target] = np.zeros(array.shape)
-                array[(slice(None),) * axis + (step,)] = value
-                self.errors[statement.target][(slice(None),) * axis + (step,)] = error
-        self.index.pop(name, None)
+                self.operands[statement.target][place], self.errors[statement.target][place] = value, error
+        self.index.pop(name)
 
     # Shapes
 
@@ -396,9 +397,9 @@ class Calculator:
 
     def _shape_of_call(self, node: ast.Call) -> tuple[int, ...]:
         name, shapes = call_of(node), [self.shape_of(arg) for arg in node.args]
-        if name in REDUCTIONS and (indices_summed(node) or len(node.args) == 1 or _axis(node) is not None):
+        if name in REDUCTIONS and (self._over(node) or len(node.args) == 1 or _axis(node) is not None):
             axis = _axis(node)
-            if indices_summed(node):
+            if self._over(node):
                 return shapes[0]
             if axis is None:
                 return ()
@@ -464,10 +465,9 @@ class Calculator:
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
-                sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                if all(isinstance(side, ast.Constant) for side in sides) or not _reads(node, self._arrays()):
-                    return ast.Constant(int(self.value(node)[0]))
-                return ast.Compare(sides[0], node.ops, [sides[1]])
+                made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
+                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
@@ -475,29 +475,41 @@ class Calculator:
         return node
 
     def _product(self, node: ast.BinOp, where: tuple[int, ...]) -> ast.expr:
-        left, right = self.shape_of(node.left), self.shape_of(node.right)
-        row = where[: len(left) - 1]
-        column = where[len(left) - 1 :] if len(right) > 1 else ()
-
-        def term(k: int) -> ast.expr:
-            pair = self._at(node.left, (*row, k)), self._at(node.right, (k, *column))
-            return _tidy(ast.BinOp(pair[0], ast.Mult(), pair[1]))
+        row, column = self._row_and_column(node, where)
 
         def values(every: Any) -> Array:
             a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
             b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
             return np.asarray(a * b)
 
-        return self._written_out(range(left[-1]), term, values)
+        every = range(self.shape_of(node.left)[-1])
+        return self._written_out(every, lambda k: self._factors(node, where, k), values)
+
+    def _row_and_column(self, node: ast.BinOp, where: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which row of the left matrix and which column of the right one meet at a place of the product."""
+        at = len(self.shape_of(node.left)) - 1
+        return where[:at], where[at:] if len(self.shape_of(node.right)) > 1 else ()
+
+    def _factors(self, node: ast.BinOp, where: tuple[int, ...], k: int) -> ast.expr:
+        """Return the term of number k of an entry of a matrix product."""
+        row, column = self._row_and_column(node, where)
+        return _tidy(ast.BinOp(self._at(node.left, (*row, k)), ast.Mult(), self._at(node.right, (k, *column))))
 
     def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
         """Write a sum out, or its first and last terms and the sum of the rest."""
         if len(every) <= self.most:
             return _added([made for made in map(term, every) if not _is_zero(made)])
-        middle = every[self.most - 2 : len(every) - 1]
+        first = 0
+        shown: list[ast.expr] = []
+        while first < len(every) and len(shown) < self.most - 2:  # what is beyond an array's end is left out
+            shown += [made for made in [term(every[first])] if not _is_zero(made)]
+            first += 1
+        middle = every[first : len(every) - 1]
+        if not middle:
+            return _added([*shown, *[made for made in map(term, every[first:]) if not _is_zero(made)]])
         rest = ast.Constant(float(np.sum(values(middle))))
         elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
-        return _added([*map(term, every[: self.most - 2]), elided, term(every[-1])])
+        return _added([*shown, elided, *[made for made in [term(every[-1])] if not _is_zero(made)]])
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -522,7 +534,7 @@ class Calculator:
 
     def _called(self, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduced(name, node, where)
         if name in ("rows", "reshape"):
             inner, outer = self.shape_of(node.args[0]), self.shape_of(node)
@@ -541,17 +553,26 @@ class Calculator:
         return ast.Call(node.func, [self._at(arg, where) for arg in node.args], [])
 
     def _reduced(self, name: str, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
-        body, indices = node.args[0], indices_summed(node)
+        body, indices = node.args[0], self._over(node)
         shape, axis = self.shape_of(body), _axis(node)
         if indices:
             ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
             if not ranges:
                 ranges = self.ranges(Statement("", (), node), None)
-            places: Any = self._places(name, body, indices, ranges)
+            # A sum of matrix products is written as one sum, over the index and over what the product sums.
+            matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
+            if matrices:
+                self.index.update(dict.fromkeys(indices, 0))
+                inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
+                for i in indices:
+                    self.index.pop(i)
+                places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
+            else:
+                places = self._places(name, body, indices, ranges)
 
             def at(place: tuple[int, ...]) -> ast.expr:
-                self.index.update(zip(indices, place, strict=True))
-                made = self._at(body, where)
+                self.index.update(zip(indices, place, strict=False))
+                made = self._factors(body, where, place[-1]) if matrices else self._at(body, where)  # type: ignore[arg-type]
                 for i in indices:
                     self.index.pop(i)
                 return made
@@ -610,8 +631,35 @@ def _loop(statement: Statement) -> tuple[int, str]:
     return next(((axis, i.id) for axis, i in enumerate(statement.indices) if isinstance(i, ast.Name)), (0, ""))
 
 
-def _summed(node: ast.AST) -> tuple[str, ...]:
-    return indices_summed(node) if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS else ()
+def _groups(statements: Sequence[Statement]) -> Iterator[tuple[list[Statement], int]]:
+    """Yield what is to be computed together, and which way its index goes: 1 up, -1 down, 0 if there is none."""
+    group: list[Statement] = []
+    way = 0
+    for at, statement in enumerate(statements):
+        needed = _way(statement, {later.target for later in statements[at:]})
+        back = _way(statement, {earlier.target for earlier in group})
+        fits = group and statement.loops and _loop(statement) == _loop(group[0])
+        if group and not (fits and needed in (0, way or needed) and back in (0, way)):
+            yield group, way or 1
+            group, way = [], 0
+        if statement.loops:
+            group.append(statement)
+            way = way or needed
+        else:
+            yield [statement], 0
+    if group:
+        yield group, way or 1
+
+
+def _way(statement: Statement, targets: Container[str]) -> int:
+    """Return 1 if a statement looks back along its index at one of the targets, as at t - 1, and -1 if ahead."""
+    name = _loop(statement)[1] if statement.loops else ""
+    for node in ast.walk(statement.formula):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in targets:
+            for index in parts(node.slice):
+                if isinstance(index, ast.BinOp) and ast.unparse(index.left) == name:
+                    return 1 if isinstance(index.op, ast.Sub) else -1
+    return 0
 
 
 def _axis(node: ast.Call) -> int | None:
@@ -645,6 +693,10 @@ def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
 
 
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "iu"
+
+
 def _is_zero(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == 0 and node.value is not False
 
@@ -652,10 +704,14 @@ def _is_zero(node: ast.expr) -> bool:
 def _added(terms: list[ast.expr]) -> ast.expr:
     if not terms:
         return ast.Constant(0)
-    total = terms[0]
-    for term in terms[1:]:
-        total = ast.BinOp(total, ast.Add(), term)
-    return total
+    return reduce(_plus, terms)
+
+
+def _plus(left: ast.expr, right: ast.expr) -> ast.expr:
+    """Return a + (b + c) as a + b + c."""
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        return ast.BinOp(_plus(left, right.left), right.op, right.right)
+    return ast.BinOp(left, ast.Add(), right)
 
 
 def _tidy(node: ast.BinOp) -> ast.expr:
@@ -666,6 +722,6 @@ def _tidy(node: ast.BinOp) -> ast.expr:
                 return one if one.value == 0 else other
     if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.right):
         return node.left
-    if isinstance(node.op, ast.Add) and _is_zero(node.left):
-        return node.right
-    return node
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.left):
+        return node.right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), node.right)
+    return _plus(node.left, node.right) if isinstance(node.op, ast.Add) else node

@@ -16,7 +16,7 @@ from legonet.parameter import Parameter
 from legonet.testing.probe import input_names, undisturbed
 from legonet.training import backpropagate
 
-from .badges import give_badges
+from .badges import Objective, give_badges
 from .build import Builder
 from .explanation import Explanation
 from .record import Call, Recorder
@@ -124,7 +124,7 @@ def _one_step(
     check: bool,
 ) -> Step:
     inputs = x if isinstance(x, tuple) else (x,)
-    before = copy.deepcopy((net, loss, penalties))
+    before = copy.deepcopy((net, loss, penalties)) if check else (net, loss, penalties)
     for brick in (net, loss, *penalties):
         for parameter in brick.parameters():
             parameter.zero_grad()
@@ -149,7 +149,8 @@ def _one_step(
         builder.fail(call, phase, failure)
         return step
     if check:
-        give_badges(step, builder.parameters, before, (net, loss, penalties), inputs, target)
+        now = Objective(net, loss, penalties)
+        give_badges(step, Objective(*before), [*now.named_parameters()], builder.parameters, [*inputs, target])
     if optimizer is not None:
         _update(builder, optimizer, net, loss)
     return step

@@ -4,18 +4,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from legonet.arrays import brief
 from legonet.checks import check_flag, check_integer
 from legonet.errors import OptionError
 
-from .entries import Entry, find_entry, find_term
+from .entries import EVERY, Entry, find_entry, find_term
 from .trace import Step, Term
-from .views.latex import document_of, latex_of
+from .views.latex import latex_of
+from .views.matrices import number
+from .views.page import fragment, page
 from .views.text import text_of
-from .views.wording import check_layout, escaped, written
+from .views.wording import check_layout
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +38,7 @@ class Explanation:
     >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
     >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
     >>> explanation
-    <Explanation: 1 step of 8 terms, L = 4.5>
+    Explanation(1 step, 7 terms, loss 4.5)
     >>> print(explanation["dL/dW1"].formula.statement)
     dW = x.T @ dz
     >>> print(explanation.text())  # doctest: +ELLIPSIS
@@ -59,7 +60,7 @@ class Explanation:
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
-    def explain(self, entry: str, *, step: int = 1, most: int = 6, equations: int = 24) -> Entry:
+    def explain(self, entry: str, *, step: int = 1, most: int = 6, equations: int = EVERY, digits: int = 6) -> Entry:
         """Say where a number comes from: the equations from it down to the data and the parameters.
 
         Parameters
@@ -72,6 +73,8 @@ class Explanation:
             How many terms of a sum are written out; the others are added up.
         equations : int, optional
             How many equations there are at most.
+        digits : int, optional
+            How many significant digits numbers have.
 
         Returns
         -------
@@ -86,11 +89,12 @@ class Explanation:
         step = check_integer("Explanation.explain", "step", step, at_least=1)
         most = check_integer("Explanation.explain", "most", most, at_least=3)
         equations = check_integer("Explanation.explain", "equations", equations, at_least=1)
+        digits, _ = check_layout("Explanation.explain", digits, 80)
         if step > len(self.steps):
             known = "there is only step 1" if len(self.steps) == 1 else f"there are steps 1 to {len(self.steps)}"
             raise OptionError(f"Explanation.explain needs a step that was made, but step is {step}: {known}")
         found = self.steps[step - 1]
-        return Entry(found, *find_entry(found, entry), most, equations)
+        return Entry(found, *find_entry(found, entry), most, equations, digits)
 
     def text(self, *, digits: int = 6, width: int = 80) -> str:
         """Return the explanation as text for a terminal.
@@ -126,19 +130,31 @@ class Explanation:
             Headings and environments ``align*``.
         """
         digits, _ = check_layout("Explanation.latex", digits, 80)
-        made = document_of if check_flag("Explanation.latex", "document", document) else latex_of
-        return made(self, digits=digits)
+        return latex_of(self, digits=digits, document=check_flag("Explanation.latex", "document", document))
 
-    def html(self) -> str:
-        """Return the explanation as a page that needs nothing else.
+    def html(self, *, sample: int = 0, title: str = "A training step, worked") -> str:
+        """Return a page of its own: it needs no other file, no network and no script.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Which row of the batch is shown where the page is switched to one sample.
+        title : str, optional
+            The title of the page.
 
         Returns
         -------
         str
-            A complete document, for any browser.
+            HTML with MathML.
         """
-        page: str = import_module(".views.page", __package__).page(self)
-        return page
+        return page(self.steps, self._sample(sample), title)
+
+    def _sample(self, sample: int) -> int:
+        sample = check_integer("html", "sample", sample)
+        rows = max((len(term.value) for term in self.steps[0].given if term.batch), default=1)
+        if not -rows <= sample < max(rows, 1):
+            raise OptionError(f"html needs sample as a row of the batch, 0 to {rows - 1}, but sample is {sample}")
+        return sample % max(rows, 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the explanation to a file: a page, text or LaTeX, as its suffix says.
@@ -160,7 +176,9 @@ class Explanation:
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix not in (".html", ".txt", ".tex"):
-            raise OptionError(f"Explanation.save needs a file that ends with .html, .txt or .tex, not {brief(str(path))}")
+            raise OptionError(
+                f"Explanation.save needs a file that ends with .html, .txt or .tex, not {brief(str(path))}"
+            )
         if suffix == ".html":
             content = self.html()
         else:
@@ -171,20 +189,15 @@ class Explanation:
         return self.text()
 
     def __repr__(self) -> str:
-        count, terms = len(self.steps), [len(step.terms) for step in self.steps]
-        losses = [written(term.value, 6) for step in self.steps for term in step.loss if str(term.symbol) == "L"]
-        change = losses if len(losses) < 2 else [losses[0], losses[-1]]
-        failed = f", {brief(self.steps[-1].failure.place, 40)} fails" if self.steps and self.steps[-1].failure else ""
-        of = f" of {max(terms)} terms" if terms else ""
-        loss = f", L = {' → '.join(change)}" if change else ""
-        return f"<Explanation: {count} step{'s' if count != 1 else ''}{of}{loss}{failed}>"
+        step = self.steps[-1]
+        losses = [number(each.loss[-1].value, 6) for each in self.steps if each.loss]
+        count = f"{len(self.steps)} step{'s' * (len(self.steps) > 1)}, {len(step.terms)} terms"
+        loss = f", loss {' → '.join([losses[0], losses[-1]][len(losses) < 2 :])}" if losses else ""
+        ended = f", {brief(step.failure.place, 40)} fails" if step.failure else ""
+        return f"Explanation({count}{loss}{ended})"
 
     def _repr_html_(self) -> str:
-        try:
-            fragment: str = import_module(".views.page", __package__).fragment(self)
-        except ImportError:
-            return f"<pre>{escaped(self.text())}</pre>"
-        return fragment
+        return fragment(self.steps, 0)
 
     def _repr_latex_(self) -> str:
         return self.latex()

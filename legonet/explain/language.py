@@ -150,6 +150,11 @@ class _Simplifier(ast.NodeTransformer):
         node = self.generic_visit(node)  # type: ignore[assignment]
         return node.value if isinstance(node.value, ast.Constant) else node
 
+    def visit_Call(self, node: ast.Call) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        condition = node.args[0] if call_of(node) == "where" else None
+        return node.args[1] if isinstance(condition, ast.Constant) and condition.value is None else node
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
         return node.operand if _constant(node.operand) in (None, 0) and isinstance(node.operand, ast.Constant) else node

@@ -10,10 +10,10 @@ from legonet.formulas import Formulas
 
 
 class Made(NamedTuple):
-    """A formula, and which of the known arrays its inputs are."""
+    """A formula and its inputs: the number of a known array, or an array that has to be found in turn."""
 
     formulas: Formulas
-    operands: tuple[int, ...]
+    operands: tuple["int | Array", ...]
 
 
 def made_of(array: Array, known: Sequence[Array]) -> Made | None:
@@ -57,14 +57,23 @@ def _side_by_side(array: Array, known: Sequence[Array]) -> Made | None:
     fitting = [k for k, one in enumerate(known) if one.ndim == array.ndim and one.shape[:-1] == array.shape[:-1]]
     for second in reversed(fitting):
         cut = array.shape[-1] - known[second].shape[-1]
-        if cut < 0 or not same(known[second], array[..., cut:]):
-            continue
-        for first in reversed(fitting):
-            if known[first].shape[-1] == cut and same(known[first], array[..., :cut]):
+        right = _perhaps_turned(second, known, array[..., cut:]) if cut >= 0 else None
+        others = sorted(fitting, key=lambda k: k == second)  # itself twice only if nothing else fits
+        for first in others if right is not None else ():
+            left = _perhaps_turned(first, known, array[..., :cut]) if known[first].shape[-1] == cut else None
+            if left is not None and right is not None:
                 axes = ":, " * (array.ndim - 1)
                 parts = [f"da = dy[{axes}0:{cut}]", f"db = dy[{axes}{cut}:{array.shape[-1]}]"]
-                return Made(Formulas(["y = concat(a, b, axis=-1)"], parts), (first, second))
+                return Made(Formulas(["y = concat(a, b, axis=-1)"], parts), (left, right))
     return None
+
+
+def _perhaps_turned(number: int, known: Sequence[Array], array: Array) -> "int | Array | None":
+    """Return which known array it is, or the known array with its time turned around."""
+    if same(known[number], array):
+        return number
+    turned = known[number][:, ::-1]
+    return turned if array.ndim > 2 and same(turned, array) else None
 
 
 def same(one: Any, other: Any) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 
 from legonet.arrays import Array, brief
 
-from .wording import as_array, size_of, written
+from .matrices import number
+from .wording import as_array, size_of
 
 FIRST_MARK = 0xE000
 """Matrices stand in a drawn formula as one character each, from this one on."""
@@ -28,7 +29,7 @@ def matrix(value: Any, digits: int, width: int) -> Block:
     if array is None:
         return [brief(value, max(width, 4)).replace("\n", " ")]
     if not array.ndim:
-        return [written(array[()], digits)]
+        return [number(array[()], digits)]
     if not array.size:
         return [f"[ ] {size_of(array.shape)}"] if len(array.shape) > 1 else ["[ ]"]
     if array.ndim <= 2:
@@ -82,7 +83,7 @@ def _ends(count: int, most: int, first: int) -> list[int | None]:
 def _cell(array: Array, i: int | None, j: int | None, digits: int) -> str:
     if i is None or j is None:
         return "⋮" if j is not None else "…" if i is not None else "⋱"
-    return written(array[i, j], digits)
+    return number(array[i, j], digits)
 
 
 def _aligned(rows: list[list[str]]) -> Block:
@@ -120,10 +121,10 @@ def beside(blocks: Sequence[Block], width: int, indent: int) -> Block:
         rows[-1].append(block)
         used += len(block[0])
     lines = []
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         for k in range(max(map(len, row), default=0)):
             cells = (block[k] if k < len(block) else " " * len(block[0]) for block in row)
-            lines.append(" " * (indent if number else 0) + "".join(cells))
+            lines.append(" " * (indent if place else 0) + "".join(cells))
     return squared(lines)
 
 
@@ -131,7 +132,7 @@ def formula(drawn: str, blocks: Mapping[str, Block], width: int) -> Block:
     """Lay out a drawn formula with blocks in the places of some characters, in several rows if need be."""
     kept = re.sub(r"\[[\w, :+*-]*\]|\(\d+ more:? ?[^()]*\)", lambda found: found.group().replace(" ", "\xa0"), drawn)
     parts = [_filled(part, blocks) for part in _parts(kept, blocks, width, 0)]
-    return beside([part if not number else _joined([[" "], part]) for number, part in enumerate(parts)], width, 2)
+    return beside([part if not k else _joined([[" "], part]) for k, part in enumerate(parts)], width, 2)
 
 
 def _parts(drawn: str, blocks: Mapping[str, Block], width: int, level: int) -> list[str]:
@@ -177,8 +178,8 @@ def equation(left: str, sides: Sequence[Block], width: int, indent: int) -> list
     if len(left) > 24:
         lines.append(margin + left)
         left = "  "
-    for number, side in enumerate(sides):
-        lead = f"{margin}{left if not number else ' ' * len(left)} = "
+    for place, side in enumerate(sides):
+        lead = f"{margin}{left if not place else ' ' * len(left)} = "
         lines += [(lead if not k else " " * len(lead)) + line.rstrip() for k, line in enumerate(side)]
     return lines
 

@@ -9,7 +9,8 @@ from legonet.explain.trace import Bracket, Failure, Step, Term
 
 from . import wording
 from .blocks import FIRST_MARK, Block, equation, fitted, formula, is_shortened, matrix, room
-from .wording import PHASES, names_of, written
+from .matrices import number
+from .wording import PHASES, names_of
 
 if TYPE_CHECKING:
     from legonet.explain.explanation import Explanation
@@ -194,8 +195,8 @@ class Blocks:
         """Return what stands for an array; a single number stands for itself."""
         array = wording.as_array(value)
         if array is not None and not array.ndim:
-            number = written(array[()], self.digits)
-            return f"({number})" if number.startswith("-") else number
+            drawn = number(array[()], self.digits)
+            return f"({drawn})" if drawn.startswith("-") else drawn
         block = matrix(value, self.digits, self.width - 8)
         self.whole &= not is_shortened(block)
         mark = chr(FIRST_MARK + len(self.made))

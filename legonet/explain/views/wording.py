@@ -1,7 +1,6 @@
 """What the views say alike: numbers, groups of terms, remarks, and which entry of an array is worth a closer look."""
 
 import ast
-import html
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -15,6 +14,8 @@ from legonet.explain.draw import Drawing, Leaf
 from legonet.explain.language import Statement
 from legonet.explain.styles import Style, Text
 from legonet.explain.trace import Badge, Failure, Formula, Step, Term
+
+from .matrices import number
 
 PHASES = ("given", "forward", "loss", "backward", "update")
 """The phases of a step, in the order in which they are shown."""
@@ -32,18 +33,6 @@ def as_array(value: Any) -> Array | None:
     return array if array.dtype.kind in "fiub" else None
 
 
-def written(value: Any, digits: int) -> str:
-    """Write a number with so many significant digits."""
-    if isinstance(value, bool | np.bool_ | int | np.integer):
-        return str(int(value))
-    value = float(value)
-    if np.isnan(value):
-        return "NaN"
-    if np.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return f"{value:.{digits}g}" if value else "0"
-
-
 def size_of(shape: Sequence[int]) -> str:
     """Write a shape, such as 128 × 784."""
     return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers" if shape else "a number"
@@ -58,8 +47,8 @@ def listed(words: Iterable[str], link: str = "and") -> str:
 def wrapped(items: Sequence[str], lead: str, width: int) -> list[str]:
     """Write a list over several lines; no item is broken."""
     lines = [lead]
-    for number, item in enumerate(items):
-        piece = item + ("," if number + 1 < len(items) else "")
+    for place, item in enumerate(items):
+        piece = item + ("," if place + 1 < len(items) else "")
         if len(lines[-1]) + 1 + len(piece) > width and lines[-1].strip() not in ("", lead.strip()):
             lines.append(" " * len(lead))
         lines[-1] += piece if len(lines[-1]) == len(lead) else f" {piece}"
@@ -71,11 +60,6 @@ def check_layout(who: str, digits: int, width: int) -> tuple[int, int]:
     digits = check_integer(who, "digits", digits, at_least=1)
     width = check_integer(who, "width", width, at_least=20)
     return min(digits, 17), width
-
-
-def escaped(text: str) -> str:
-    """Return a text for a page."""
-    return html.escape(text)
 
 
 def groups(terms: Iterable[Term]) -> list[tuple[str, str, list[Term]]]:
@@ -103,7 +87,7 @@ def verdict(badge: Badge) -> str:
     if badge.outcome == "wrong":
         worst = max((d for d in badge.differences if d.outcome == "wrong"), key=lambda each: each.difference)
         where = f" at {list(worst.entry)}" if worst.entry else ""
-        return f"{line}; {written(worst.analytic, 6)}{where} should be {written(worst.numeric, 6)}"
+        return f"{line}; {number(worst.analytic, 6)}{where} should be {number(worst.numeric, 6)}"
     unknown = len(outcomes) - len(told)
     more = f", {unknown} cannot be told" if unknown else ""
     return f"{line}, largest difference {badge.largest:.0e}{more}"
@@ -147,7 +131,7 @@ def headline(step: Step, of: int, digits: int) -> str:
         where = step.failure.place or "the network"
         return f"{name}, up to {where}, which fails"
     losses = [term for term in step.loss if str(term.symbol) == "L"]
-    return f"{name}: the loss is {written(losses[-1].value, digits)}" if losses else name
+    return f"{name}: the loss is {number(losses[-1].value, digits)}" if losses else name
 
 
 def phase_of(failure: Failure | None, phase: str) -> Failure | None:
@@ -234,16 +218,16 @@ def numbers_leaf(term: Term, style: Style) -> Leaf:
     def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
         if not name:
             return ""
-        number = number_at(term, name, index)
-        return None if number is None else held(style, number)
+        found = number_at(term, name, index)
+        return None if found is None else held(style, found)
 
     return leaf
 
 
-def held(style: Style, number: Any) -> str:
+def held(style: Style, value: Any) -> str:
     """Write a number so that it can stand anywhere in a formula."""
-    drawn = style.number(number.item() if isinstance(number, np.generic) else number)
-    loose = bool(number < 0) or "10^" in drawn or "<msup>" in drawn
+    drawn = style.figure(number(value, style.digits))
+    loose = bool(value < 0) or "10^" in drawn or "<msup>" in drawn
     return style.inside("()", drawn) if loose else drawn
 
 
@@ -256,8 +240,7 @@ def entry_label(style: Style, term: Term, entry: tuple[int, ...]) -> str:
 def entry_sides(term: Term, entry: tuple[int, ...], apart: ast.expr | None, style: Style) -> list[str]:
     """Return what an entry is equal to: among symbols, in numbers, and the result; each only if it says more."""
     array = as_array(term.value)
-    number = array[entry] if array is not None else brief(term.value, 20)
-    result = style.number(number.item() if isinstance(number, np.generic) else number)
+    result = style.figure(number(array[entry], style.digits)) if array is not None else brief(term.value, 20)
     if apart is None:
         return [result]
     names = names_of(term)
@@ -274,14 +257,14 @@ def tidied(drawn: str) -> str:
     return re.sub(r"^\\left\( (-[^()]*) \\right\)$", r"\1", once)
 
 
-def broken(latex: str, most: int = 90) -> list[str]:
-    """Return a long formula of LaTeX in pieces, each of which can stand on a line of its own."""
+def broken(latex: str, mark: str = "", most: int = 90) -> list[str]:
+    """Return a long formula of LaTeX in pieces that can stand on lines of their own; `mark` begins the later ones."""
     pieces, depth, current = [], 0, ""
-    for token in re.split(r"( [+-] |\\left|\\right|\\begin|\\end|[{}])", latex):
+    for token in re.split(r"( [+-] |\\left(?![a-z])|\\right(?![a-z])|\\begin|\\end|[{}])", latex):
         depth += {"{": 1, "}": -1, "\\left": 1, "\\right": -1, "\\begin": 1, "\\end": -1}.get(token, 0)
         if token in (" + ", " - ") and not depth and len(current) > most:
             pieces.append(current)
-            current = r"\quad" + token
-            continue
-        current += token
+            current = f"{mark}{token.strip()} "
+        else:
+            current += token
     return [*pieces, current]
