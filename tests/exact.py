@@ -294,8 +294,11 @@ class Exact:
     def indexed(self, node: ast.Subscript) -> Entries:
         index = brackets(node.slice)
         if isinstance(node.value, ast.Name) and node.value.id in self.growing:
-            return self.item(node.value.id, index)
-        value = self.value(node.value)
+            value, index = self.item(node.value.id, index), self.without_the_step(node.value.id, index)
+            if not value.shape:
+                return value
+        else:
+            value = self.value(node.value)
         if len(index) > len(value.shape):
             raise UnclearError(f"{ast.unparse(node)}: {len(value.shape)} axes")
         kept = [list(range(size)) for size in value.shape]
@@ -316,6 +319,10 @@ class Exact:
         of = {tuple(k for axis, k in enumerate(place) if axis not in single_axes): place for place in places_of(kept)}
         numbered = zip(places(shape), of.values(), strict=True)
         return Entries(shape, {place: value.at[source] for place, source in numbered})
+
+    def without_the_step(self, name: str, index: list[ast.expr]) -> list[ast.expr]:
+        """Return the indices of a growing array but for that of the step."""
+        return [one for axis, one in enumerate(index) if axis != self.growing[name][0]]
 
     def item(self, name: str, index: list[ast.expr]) -> Entries:
         """Return ``h[:, t - 1]`` of an h that is being computed."""

@@ -145,8 +145,8 @@ class Calculator:
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
         match node:
-            case ast.Constant():  # 0.1 is rounded, 0.5 is counted so too
-                return node.value, 0.0 if node.value == int(node.value) else 0.5 * abs(node.value)
+            case ast.Constant(value=int() | float() as value):  # 0.1 is rounded, 0.5 is counted so too
+                return value, 0.0 if value == int(value) else 0.5 * abs(value)
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0

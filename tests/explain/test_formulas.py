@@ -19,7 +19,7 @@ from legonet.explain.evaluate import Calculator
 from legonet.explain.language import Statement, names_in, read
 from strategies import cases_of, every_brick, like, parts, same_draws
 
-SHARE = 0.7
+SHARE = 0.6
 """How many of the mistakes must be found: the others say the same on small arrays, as a mean of one number does."""
 
 
@@ -47,7 +47,7 @@ def computed(brick: Brick[Any], inputs: tuple[Array, ...], seed: int) -> tuple[B
 
 
 EPS = float(np.finfo(float).eps)
-FACTOR = 4
+FACTOR = 16
 """How many times the bound of a formula's rounding error a brick may be off, which computes otherwise."""
 OVERFLOWN = 64
 """The same, as a share of the result, where a formula of float64 overflows on its way."""
