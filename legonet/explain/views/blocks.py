@@ -167,7 +167,7 @@ def _joined(parts: Sequence[Block]) -> Block:
 OPERATORS = ("+", "-", "*", "/", "@", "·", "=", "//", "%", "<", ">", "≤", "≥", "≠")
 """What a row never ends with."""
 
-ADDITIVE = ("+", "-", "=")
+ADDITIVE = ("+", "-", "=", "for")
 """Before which a row ends most gladly."""
 
 

@@ -81,7 +81,7 @@ class StepLatex:
         if term.formula is not None:
             drawn = self._symbols(term)
             if wording.is_name(term.formula):
-                rows = [drawn, *rows]
+                rows = [drawn, *[row for row in rows if r"\dots" not in row and r"\vdots" not in row]]
             else:
                 numbers = self._numbers(term)
                 example = [] if numbers else self._example(term)

@@ -175,7 +175,9 @@ def is_whole(formula: Formula) -> bool:
     if statement.indices or any(isinstance(node, ast.Subscript) for node in ast.walk(statement.formula)):
         return False
     arrays = [as_array(term.value) for term in formula.names.values()]
-    return all(a is not None and a.ndim <= 2 and 0 < a.size <= MOST_ENTRIES for a in arrays)
+    return all(
+        a is not None and a.ndim <= 2 and 0 < a.size <= MOST_ENTRIES and max(a.shape, default=1) <= 6 for a in arrays
+    )
 
 
 def telling(value: Any) -> tuple[int, ...] | None:
