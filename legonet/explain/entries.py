@@ -2,7 +2,6 @@
 
 import ast
 import html
-import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -253,11 +252,10 @@ def find_entry(step: Step, name: str) -> tuple[Term, Place]:
     """Return the term and the place that a text such as ``"dL/dW1[0, 2]"`` speaks of."""
     if not isinstance(name, str):
         raise OptionError(f"explain needs an entry as text, such as 'dL/dW1[0, 2]', but it is {brief(name)}")
-    found = re.fullmatch(r"\s*(.*?)\s*(?:\[([-\d,\s]*)\])?\s*", name, re.DOTALL)
-    assert found is not None  # noqa: S101
-    term = find_term(step, found[1])
+    symbol, _, inside = name.strip().removesuffix("]").partition("[")
+    term = find_term(step, symbol.strip())
     try:
-        entry = tuple(int(part) for part in (found[2] or "").split(",") if part.strip())
+        entry = tuple(int(part) for part in inside.split(",") if part.strip())
     except ValueError:
         raise OptionError(f"explain needs whole numbers in the brackets of {brief(name)}") from None
     array = as_array(term.value)

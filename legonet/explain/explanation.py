@@ -38,7 +38,7 @@ class Explanation:
     >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
     >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
     >>> explanation
-    Explanation(1 step, 7 terms, loss 4.5)
+    Explanation(1 step, 8 terms, loss 4.5)
     >>> print(explanation["dL/dW1"].formula.statement)
     dW = x.T @ dz
     >>> print(explanation.text())  # doctest: +ELLIPSIS

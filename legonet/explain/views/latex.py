@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from legonet.arrays import brief
 from legonet.explain.draw import Drawing
 from legonet.explain.styles import Latex
-from legonet.explain.trace import Bracket, Failure, Step, Term
+from legonet.explain.trace import Bracket, Failure, Formula, Step, Term
 
 from . import wording
 from .matrices import number, shown_of
@@ -79,11 +79,11 @@ class StepLatex:
         rows = [self._matrix(term.value)]
         example: list[str] = []
         if term.formula is not None:
-            drawn = self._symbols(term)
+            drawn = self._symbols(term, term.formula)
             if wording.is_name(term.formula):
                 rows = [drawn, *[row for row in rows if r"\dots" not in row and r"\vdots" not in row]]
             else:
-                numbers = self._numbers(term)
+                numbers = self._numbers(term, term.formula)
                 example = [] if numbers else self._example(term)
                 rows = [*wording.broken(drawn, "& "), *numbers, *rows]
         lines = _aligned([left, *self._chain(term), *rows])
@@ -94,9 +94,8 @@ class StepLatex:
     def _matrix(self, value: Any) -> str:
         return matrix(value, self.digits, self.style)
 
-    def _symbols(self, term: Term) -> str:
+    def _symbols(self, term: Term, stated: Formula) -> str:
         """Draw the formula of a term; a reused gradient stands in a box."""
-        assert term.formula is not None  # noqa: S101
         names = names_of(term)
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
@@ -104,16 +103,15 @@ class StepLatex:
                 return None
             return rf"\boxed{{{self.style.symbol(names[name].symbol)}}}"
 
-        statement = term.formula.statement
+        statement = stated.statement
         drawn = Drawing(self.style, names, leaf).draw(statement.formula)
         if statement.indices:
             indices = ", ".join(map(Drawing(self.style, names).draw, statement.indices))
             drawn = rf"{drawn} \quad\text{{for each }} {indices}"
         return drawn
 
-    def _numbers(self, term: Term) -> list[str]:
+    def _numbers(self, term: Term, stated: Formula) -> list[str]:
         """Draw the formula with the numbers of its operands, if they are few enough."""
-        assert term.formula is not None  # noqa: S101
         names, width = names_of(term), 0
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
@@ -125,8 +123,8 @@ class StepLatex:
             single = value is not None and not value.ndim
             return wording.held(self.style, value[()]) if single and value is not None else self._matrix(value)
 
-        if wording.is_whole(term.formula):
-            drawn = wording.tidied(Drawing(self.style, names, leaf).draw(term.formula.statement.formula))
+        if wording.is_whole(stated):
+            drawn = wording.tidied(Drawing(self.style, names, leaf).draw(stated.statement.formula))
             if width <= WIDEST:
                 return [drawn]
         apart = None if term.shape else wording.worked(term, (), 4)

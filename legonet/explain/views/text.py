@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from legonet.explain.draw import Drawing
 from legonet.explain.styles import Text
-from legonet.explain.trace import Bracket, Failure, Step, Term
+from legonet.explain.trace import Bracket, Failure, Formula, Step, Term
 
 from . import wording
 from .blocks import FIRST_MARK, Block, equation, fitted, formula, is_shortened, matrix, room
@@ -98,11 +98,11 @@ class StepText:
         example: list[str] = []
         value = self._matrix(term.value, available)
         if term.formula is not None:
-            drawn = self._symbols(term)
+            drawn = self._symbols(term, term.formula)
             if wording.is_name(term.formula):
                 value = [drawn] if is_shortened(value) else self._with_name(drawn, value, available)
             else:
-                numbers = self._numbers(term, available)
+                numbers = self._numbers(term, term.formula, available)
                 sides += [formula(drawn, {}, available), *numbers]
                 example = [] if numbers else self._example(term)
         sides.append(value)
@@ -115,31 +115,29 @@ class StepText:
     def _boxed(self, term: Term) -> str:
         return f"[{self.style.symbol(term.symbol)}]"
 
-    def _symbols(self, term: Term) -> str:
+    def _symbols(self, term: Term, stated: Formula) -> str:
         """Draw the formula of a term; a reused gradient stands in a box."""
-        assert term.formula is not None  # noqa: S101
         names = names_of(term)
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
             return self._boxed(names[name]) if name in names and names[name].reused and index is None else None
 
-        statement = term.formula.statement
+        statement = stated.statement
         drawn = Drawing(self.style, names, leaf).draw(statement.formula)
         if statement.indices:  # the left side of the equation is without them
             drawing = Drawing(self.style, names)
             drawn = f"{drawn}   for each {', '.join(map(drawing.draw, statement.indices))}"
         return drawn
 
-    def _numbers(self, term: Term, available: int) -> list[Block]:
+    def _numbers(self, term: Term, stated: Formula, available: int) -> list[Block]:
         """Lay the formula out with the numbers of its operands, if they are few enough."""
-        assert term.formula is not None  # noqa: S101
         names, blocks = names_of(term), Blocks(self.digits, available)
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
             return blocks.mark(names[name].value) if name in names and index is None else None
 
-        if wording.is_whole(term.formula):
-            drawn = wording.tidied(Drawing(self.style, names, leaf).draw(term.formula.statement.formula))
+        if wording.is_whole(stated):
+            drawn = wording.tidied(Drawing(self.style, names, leaf).draw(stated.statement.formula))
             if blocks.whole:
                 return [formula(drawn, blocks.made, available)]
         if term.shape:

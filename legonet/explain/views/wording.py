@@ -144,8 +144,7 @@ def phase_of(failure: Failure | None, phase: str) -> Failure | None:
 
 def names_of(term: Term) -> dict[str, Term]:
     """Return the terms that a term's formula speaks of; one that is taken step by step speaks of itself."""
-    assert term.formula is not None  # noqa: S101
-    return {term.formula.statement.target: term} | term.formula.names
+    return {term.formula.statement.target: term} | term.formula.names if term.formula else {}
 
 
 def is_name(formula: Formula) -> bool:
@@ -203,9 +202,10 @@ def worked(term: Term, entry: tuple[int, ...], most: int) -> ast.expr | None:
 
 def number_at(term: Term, name: str, index: tuple[int, ...] | None) -> Any:
     """Return the number that a name of a term's formula stands for, None if it is not known."""
-    assert term.formula is not None  # noqa: S101
     names = names_of(term)
-    value = names[name].value if name in names else term.formula.calculator.operands.get(name)
+    value = names[name].value if name in names else None
+    if value is None and term.formula is not None:
+        value = term.formula.calculator.operands.get(name)
     array = None if value is None else as_array(value)
     if array is None:
         return None
