@@ -25,7 +25,16 @@ GREEK = {
 
 
 class Style(ABC):
-    """How the parts of a formula are written."""
+    """How the parts of a formula are written.
+
+    Parameters
+    ----------
+    digits : int, optional
+        How many significant digits the numbers have.
+    """
+
+    def __init__(self, digits: int = 6) -> None:
+        self.digits = digits
 
     @abstractmethod
     def letter(self, base: str, accent: str, subscript: str) -> str:

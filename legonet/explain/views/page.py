@@ -19,7 +19,7 @@ from legonet.explain.trace import Bracket, Failure, Step, Term
 
 from .heat import largest_of, picture, strength
 from .matrices import aligned, number, shown_of
-from .text import badge_text
+from .wording import verdict
 
 STYLE = MathML()
 SMALL = 4000
@@ -328,7 +328,7 @@ class _Writer:
             yield f'<p class="uses">used again for {named}</p>'
         if term.badge is not None:
             mark = {"right": "✓", "wrong": "✗", "unknown": "?"}[term.badge.outcome]
-            told = html.escape(badge_text(term.badge).removeprefix("!! "))
+            told = html.escape(verdict(term.badge))
             yield f'<p class="badge {term.badge.outcome}">{mark} {told}</p>'
         if term.arose:
             yield '<p class="arose">Here NaN or infinity arose.</p>'
