@@ -11,6 +11,8 @@ from legonet.errors import OptionError, ShapeError
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
+from .window_formulas import reaches, reads
+
 
 class ConvTranspose2d(Convolution):
     r"""Each pixel paints a patch, and where patches overlap they add up: the transpose of a convolution.
@@ -125,8 +127,8 @@ class ConvTranspose2d(Convolution):
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
         window = self.window
-        read = f"{window.reads(0, 'i', 'u')}, {window.reads(1, 'j', 'v')}"
-        reached = f"{window.reaches(0, 'h', 'u')}, {window.reaches(1, 'w', 'v')}"
+        read = f"{reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}"
+        reached = f"{reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}"
         o, z, same = "o", "o", ""
         if self.groups > 1:
             inputs, outputs = self.inputs // self.groups, self.outputs // self.groups
