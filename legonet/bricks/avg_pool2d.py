@@ -6,9 +6,8 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.formulas import Formulas
-
-from .window_formulas import reaches, reads
 
 
 class AvgPool2d(Brick[Form]):

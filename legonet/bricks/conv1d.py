@@ -5,10 +5,9 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
-
-from .window_formulas import reaches, reads
 
 
 class Conv1d(LinearOnPatches):

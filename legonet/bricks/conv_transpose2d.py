@@ -7,11 +7,10 @@ from legonet.arrays import Array, brief, check_array, quiet
 from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.errors import OptionError, ShapeError
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
-
-from .window_formulas import reaches, reads
 
 
 class ConvTranspose2d(Convolution):

@@ -1,6 +1,6 @@
 """Where a window reads and where it writes, as parts of formulas."""
 
-from .window import Window
+from legonet.bricks.window import Window
 
 
 def reads(window: Window, axis: int, i: str, u: str) -> str:
