@@ -709,6 +709,10 @@ def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
 
 
 def _number(calculator: Calculator, node: ast.expr) -> float:
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):  # far quicker than by value
+        place = [index.value if isinstance(index, ast.Constant) else None for index in parts(node.slice)]
+        if node.value.id in calculator.operands and all(type(i) is int for i in place):
+            return float(calculator.operands[node.value.id][tuple(place)])
     return float(np.asarray(calculator.value(node)[0]))
 
 
