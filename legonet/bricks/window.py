@@ -74,14 +74,13 @@ class Window(NamedTuple):
 
     def reads(self, axis: int, i: str, u: str) -> str:
         """Return the formula of the pixel that place i of the window has at its cell u, such as ``2 * i + u - 1``."""
-        s, p, d = self.stride[axis], self.padding[axis], self.dilation[axis]
-        return f"{s} * {i} + {d} * {u} - {p}".replace("1 * ", "").removesuffix(" - 0")
+        text = f"{self.stride[axis]} * {i} + {self.dilation[axis]} * {u} - {self.padding[axis]}"
+        return text.replace("1 * ", "").removesuffix(" - 0")
 
     def reaches(self, axis: int, h: str, u: str) -> str:
         """Return the formula of the place of the window that has pixel h at its cell u; no whole number if none has."""
-        s, p, d = self.stride[axis], self.padding[axis], self.dilation[axis]
-        offset = f"{h} + {p} - {d} * {u}".replace(" + 0", "").replace("1 * ", "")
-        return offset if s == 1 else f"({offset}) / {s}"
+        text = f"({h} + {self.padding[axis]} - {self.dilation[axis]} * {u}) / {self.stride[axis]}"
+        return text.replace(" + 0", "").replace("1 * ", "").replace(") / 1", ")")
 
     def show(self, stride: Sizes | None = None) -> str:
         """Return the options as they are written, without the usual ones; the usual stride is 1 or another one."""

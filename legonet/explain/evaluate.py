@@ -19,6 +19,10 @@ Pair: TypeAlias = tuple[Any, Any]
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
+MUCH = 2_000_000
+"""Of a formula of more products than that, whose result is known, only some entries are computed."""
+FEW = 200
+"""So many at most."""
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -82,8 +86,27 @@ class Calculator:
                     self._loop(group, step, shapes)
                 else:
                     (statement,) = group
-                    value, error = self.assigned(statement, shapes.get(statement.target))
+                    shape = shapes.get(statement.target)
+                    some = shape is not None and self.cost(statement, shape) > MUCH
+                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
                     self.operands[statement.target], self.errors[statement.target] = value, error
+
+    def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
+        """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
+        if not is_index_notation(statement, self._arrays()):
+            return 0
+        return math.prod(self.ranges(statement, shape).values())
+
+    def _some(self, statement: Statement, shape: Any) -> Pair:
+        """Return a few entries of a statement that costs too much, and NaN in the place of all others."""
+        each = self.cost(statement, shape) // max(math.prod(shape), 1)
+        count = min(max(MUCH // max(each, 1), 1), FEW)
+        flat = np.linspace(0, math.prod(shape) - 1, count).astype(int)
+        where = [tuple(map(int, np.unravel_index(number, shape))) for number in flat]
+        value, error = np.full(shape, np.nan), np.full(shape, np.nan)
+        places = tuple(np.transpose(where))
+        value[places], error[places] = self.entries(statement, shape, where)
+        return value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
