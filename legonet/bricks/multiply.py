@@ -54,10 +54,10 @@ class Multiply(Brick[tuple[Array, ...]]):
     def formulas(self, *inputs: Array) -> Formulas:
         """Return both formulas."""
         names = [f"x{number}" for number in range(len(inputs))]
-        others = {name: ["dy", *(other for other in names if other != name)] for name in names}
-        return Formulas(
-            [f"y = {' * '.join(names)}"], [f"d{name} = {' * '.join(rest)}" for name, rest in others.items()]
-        )
+        if len(names) == 1:
+            return Formulas(["y = x0"], ["dx0 = dy"])
+        slopes = [f"dy_d{name} = {' * '.join(other for other in names if other != name)}" for name in names]
+        return Formulas([f"y = {' * '.join(names)}"], slopes + [f"d{name} = dy * dy_d{name}" for name in names])
 
     @quiet
     def forward(self, *inputs: Array) -> tuple[Array, tuple[Array, ...]]:

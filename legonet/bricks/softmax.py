@@ -48,8 +48,8 @@ class Softmax(Brick[Array]):
     """
 
     formulas = Formulas(
-        ["y[..., j] = exp(x[..., j]) / sum(exp(x[..., k]), k)"],
-        ["dx[..., j] = y[..., j] * (dy[..., j] - sum(dy[..., k] * y[..., k], k))"],
+        ["y = exp(x) / sum(exp(x), columns)"],
+        ["dx = y * (dy - sum(dy * y, columns))"],
     )
 
     @quiet

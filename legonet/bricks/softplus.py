@@ -41,7 +41,7 @@ class Softplus(Brick[Array]):
     array([0. , 0.5, 1. ])
     """
 
-    formulas = Formulas(["y = log(1 + exp(x))"], ["dy_dx = 1 / (1 + exp(-x))", "dx = dy * dy_dx"])
+    formulas = Formulas(["y = max(x, 0) + log(1 + exp(-abs(x)))"], ["dy_dx = 1 / (1 + exp(-x))", "dx = dy * dy_dx"])
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = log(1 + e^x), and x for `backward`."""

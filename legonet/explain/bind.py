@@ -116,7 +116,8 @@ def bind(
     if stated is None:
         return None
     passed = Pass(inputs, output, cache)
-    given = {name: meant(passed) if callable(meant) else meant for name, meant in stated.names.items()}
+    with np.errstate(all="ignore"):  # what is read may be infinite
+        given = {name: meant(passed) if callable(meant) else meant for name, meant in stated.names.items()}
     stated = replace(stated, names=given)
     renamed = {meant: name for name, meant in stated.names.items() if isinstance(meant, str)}
     names = [renamed.get(name, name) for name in input_names(brick, len(inputs))]

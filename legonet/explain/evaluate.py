@@ -19,8 +19,23 @@ Pair: TypeAlias = tuple[Any, Any]
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
+MUCH = 2_000_000
+"""Of a formula of more products than that, whose result is known, only some entries are computed."""
+FEW = 200
+"""So many at most."""
 
 _erf = np.vectorize(math.erf, otypes=[float])
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _times(size: Any, error: Any) -> Any:
+    """Return an error that is multiplied by something, of which nothing is left where one of the two is 0."""
+    product = np.abs(size) * error
+    return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
+
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
@@ -33,8 +48,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, lambda x: np.abs(np.cos(x))),
     "cos": (np.cos, lambda x: np.abs(np.sin(x))),
-    "sigmoid": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: 0.25 * np.ones_like(x)),
-    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.ones_like),
+    "sigmoid": (lambda x: _sigmoid(x), lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda x: _sigmoid(x)),
     "erf": (lambda x: _erf(x) if np.size(x) else np.asarray(x), lambda x: 1.13 * np.exp(-x * x)),
 }
 """Each function of an entry, and the size of its derivative."""
@@ -71,8 +86,27 @@ class Calculator:
                     self._loop(group, step, shapes)
                 else:
                     (statement,) = group
-                    value, error = self.assigned(statement, shapes.get(statement.target))
+                    shape = shapes.get(statement.target)
+                    some = shape is not None and self.cost(statement, shape) > MUCH
+                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
                     self.operands[statement.target], self.errors[statement.target] = value, error
+
+    def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
+        """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
+        if not is_index_notation(statement, self._arrays()):
+            return 0
+        return math.prod(self.ranges(statement, shape).values())
+
+    def _some(self, statement: Statement, shape: Any) -> Pair:
+        """Return a few entries of a statement that costs too much, and NaN in the place of all others."""
+        each = self.cost(statement, shape) // max(math.prod(shape), 1)
+        count = min(max(MUCH // max(each, 1), 1), FEW)
+        flat = np.linspace(0, math.prod(shape) - 1, count).astype(int)
+        where = [tuple(map(int, np.unravel_index(number, shape))) for number in flat]
+        value, error = np.full(shape, np.nan), np.full(shape, np.nan)
+        places = tuple(np.transpose(where))
+        value[places], error[places] = self.entries(statement, shape, where)
+        return value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
@@ -134,8 +168,8 @@ class Calculator:
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
         match node:
-            case ast.Constant():
-                return node.value, 0.0
+            case ast.Constant(value=int() | float() as value):  # 0.1 is rounded, 0.5 is counted so too
+                return value, 0.0 if value == int(value) else 0.5 * abs(value)
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -173,17 +207,19 @@ class Calculator:
             case ast.Sub():
                 return a - b, ea + eb + np.abs(a - b)
             case ast.Mult():
-                return a * b, np.abs(a) * eb + np.abs(b) * ea + np.abs(a * b)
+                return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + np.abs(quotient) * eb) / np.abs(b) + np.abs(quotient)
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
                 return a % b, 0.0
             case ast.Pow():
-                power = np.power(np.asarray(a, float), b)
-                return power, np.abs(b * np.power(np.asarray(a, float), b - 1)) * ea + 2 * np.abs(power)
+                a, b = np.asarray(a, float), np.asarray(b, float)
+                power = np.power(a, b)
+                error = _times(_times(np.power(a, b - 1), np.abs(b)), ea) + _times(_times(np.log(np.abs(a)), power), eb)
+                return power, error + 2 * np.abs(power)
         a = a if np.ndim(a) else np.zeros(np.shape(b)[0])
         b = b if np.ndim(b) else np.zeros(np.shape(a)[-1])
         ea, eb = np.broadcast_to(ea, np.shape(a)), np.broadcast_to(eb, np.shape(b))
@@ -246,8 +282,7 @@ class Calculator:
         x, error = values[0]
         x = np.asarray(x, float)
         y = function(x)
-        some = np.any(error)
-        return y, (np.where(np.equal(error, 0), 0.0, slope(x) * error) if some else 0.0) + 2 * np.abs(y)
+        return y, (_times(slope(x), error) if np.any(error) else 0.0) + 2 * np.abs(y)
 
     def _over(self, node: ast.AST) -> tuple[str, ...]:
         """Return the indices that a reduction goes over."""
@@ -453,10 +488,9 @@ class Calculator:
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
-                sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                if all(isinstance(side, ast.Constant) for side in sides) or not _reads(node, self._arrays()):
-                    return ast.Constant(int(self.value(node)[0]))
-                return ast.Compare(sides[0], node.ops, [sides[1]])
+                made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
+                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
@@ -579,6 +613,10 @@ class Calculator:
         if name in ("max", "min", "argmax"):
             shown = [at(place) for place in islice(places, self.most)]
             if len(places) > self.most:
+                if name != "argmax":  # the one that is taken is among those that are shown
+                    values = np.array([_number(self, at(place)) for place in places])
+                    taken = int(values.argmax() if name == "max" else values.argmin())
+                    shown[-1] = at(places[max(taken, self.most - 1)])
                 shown.append(ast.Constant(Ellipsis))
             return ast.Call(ast.Name(name, ast.Load()), shown, [])
         count = len(places) if not indices else math.prod(ranges[i] for i in indices)
@@ -684,6 +722,10 @@ def _number(calculator: Calculator, node: ast.expr) -> float:
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
+
+
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "iu"
 
 
 def _is_zero(node: ast.expr) -> bool:

@@ -1,5 +1,6 @@
 """The cross-entropy of classes, L = -1/N Σ log softmax(y) of the right class."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, brief, check_array, classes_first, quiet
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
-from legonet.formulas import Formulas, Pass
+from legonet.formulas import Formulas
 from legonet.losses.targets import check_weights, put_back, read_target
 from legonet.special import log_softmax, wide_sum
 
@@ -126,15 +127,30 @@ class CrossEntropyLoss(Brick[Cache]):
         self.class_weights = None if class_weights is None else check_weights(who, "class_weights", class_weights)
 
     def formulas(self, y: Array, target: npt.NDArray[Any]) -> Formulas:
-        """Return both formulas: of the right classes alone, or with shares s of all classes."""
+        """Return both formulas: of the right classes alone, of probabilities, or with shares s of all classes."""
         p = ["e = exp(y - max(y, columns))", "p = e / sum(e, columns)"]
-        plain = target.ndim < y.ndim and not self.label_smoothing and self.class_weights is None
-        if plain and self.ignore_index is None:
-            N = {"N": target.size or 1, "t": "target"}
-            right = "L = -sum(log(p[..., c]) * (t[...] == c), ..., c) / N"
-            return Formulas([*p, right], ["dy[..., c] = dL * (p[..., c] - (t[...] == c)) / N"], N)
-        rest = ["L = -sum(where(s > 0, s * log(p), 0)) / W"], ["dy = dL * (p * sum(s, columns) - s) / W"]
-        return Formulas([*p, *rest[0]], rest[1], {"s": _all_shares, "W": lambda passed: passed.cache.W})
+        names = {"t": "target", "N": math.prod(y.shape[:-1]) or 1}
+        if self.label_smoothing or self.ignore_index is not None or self.class_weights is not None:
+            return self._formulas_of_shares(p, names, y, target)
+        if target.ndim < y.ndim:
+            backward = ["dy[..., c] = dL * (p[..., c] - (t[...] == c)) / N"]
+            return Formulas([*p, "L = -sum(log(p[..., t[...]]), ...) / N"], backward, names)
+        backward = ["dy = dL * (p * sum(t, columns) - t) / N"]
+        return Formulas([*p, "L = -sum(where(t > 0, t * log(p), 0)) / N"], backward, names)
+
+    def _formulas_of_shares(self, p: list[str], names: dict[str, Any], y: Array, target: npt.NDArray[Any]) -> Formulas:
+        classes, ignored, w, C = target.ndim < y.ndim, self.ignore_index, self.class_weights, y.shape[-1]
+        share = "(t[...] == c)" if classes else "t[..., c]"
+        if self.label_smoothing:
+            share = f"((1 - ε) * {share} + ε / C)"
+        kept = "" if ignored is None else f" * (t[...] != {ignored})"
+        forward = [*p, f"s[..., c] = w[c] * {share}{kept}"]
+        counted = target if ignored is None else target[target != ignored]
+        if classes and (np.any(w[counted]) if w is not None else kept and counted.size):
+            forward.append(f"W = sum(w[t[...]]{kept}, ...)")  # else all count as 1, or none does
+        forward.append("L = -sum(where(s > 0, s * log(p), 0)) / W")
+        names = {"t": "target", "w": "class_weights", "ε": "label_smoothing", "C": C, "c": range(C), "W": names["N"]}
+        return Formulas(forward, ["dy = dL * (p * sum(s, columns) - s) / W"], names)
 
     @quiet
     def forward(self, y: Array, target: npt.NDArray[Any]) -> tuple[float, Cache]:
@@ -189,16 +205,6 @@ class CrossEntropyLoss(Brick[Cache]):
     def __repr__(self) -> str:
         options = vars(self) | {"label_smoothing": self.label_smoothing or None}
         return f"CrossEntropyLoss({', '.join(f'{k}={brief(v)}' for k, v in options.items() if v is not None)})"
-
-
-def _all_shares(passed: Pass) -> Array:
-    """Return the shares of all classes, for the formulas."""
-    parts, _, kept, shape = passed.cache
-    if isinstance(parts, Shares):
-        return put_back(parts.s, kept, shape)
-    s = np.zeros((len(parts.own), shape[-1]))
-    s[parts.right[::-1]] = parts.weights
-    return put_back(s, kept, shape)
 
 
 def _weigh(s: Array | float, losses: Array) -> Array:

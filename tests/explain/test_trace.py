@@ -22,6 +22,7 @@ def assert_whole(explanation: Explanation) -> None:
         forward = [
             np.asarray(term.value) for term in (*step.given, *step.forward) if term.role in ("data", "activation")
         ]
+        forward += [array[:, ::-1] for array in forward if array.ndim > 2]  # as Bidirectional turns them
         twins = any(np.array_equal(a, b) for k, a in enumerate(forward) for b in forward[k + 1 :])
         for term in step:
             assert term.agrees is not False, (term.symbol, term.note)

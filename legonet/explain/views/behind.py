@@ -2,56 +2,59 @@
 
 import ast
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 
 from legonet.explain.draw import Drawing
-from legonet.explain.entries import Entry, entry_name, equation_note, equation_of, figures_of
 from legonet.explain.language import call_of
+from legonet.explain.styles import Inline
 from legonet.explain.trace import Formula, Term
 
 from .figures import exact
-from .frame import LINE, escaped
+from .frame import escaped
+from .wording import entry_label, listed, names_of, numbers_leaf, worked
+
+LINE = Inline(8)
 
 
-def behind(term: Term, entry: Entry) -> str:
+def behind(term: Term, entry: tuple[int, ...]) -> str:
     """Return what opens where a number is chosen."""
-    equation = equation_of(term, entry)
+    apart = worked(term, entry, 6)
     result = exact(np.asarray(term.value)[entry])
-    lines = f"<p><b>= {result}</b></p>"
-    if equation.formula is not None and term.formula is not None:
-        lines = "".join(_lines(equation.formula, term.formula, result))
-    note = equation_note(equation)
-    if note:
-        lines += f"<p>{escaped(note)}</p>"
-    return f"<p><b>{entry_name(LINE, term, entry)}</b></p>{lines}{''.join(_difference(term, entry))}"
+    lines = "".join(_lines(term, apart, result)) if apart is not None else f"<p><b>= {result}</b></p>"
+    if apart is None and term.place:
+        made = f"computed by {term.brick or term.place}"
+        of = f", from {listed(map(str, term.operands))}" if term.operands else ""
+        lines += f"<p>{escaped(made + of)}</p>"
+    return f"<p><b>{entry_label(LINE, term, entry)}</b></p>{lines}{''.join(_difference(term, entry))}"
 
 
-def _lines(apart: ast.expr, formula: Formula, result: str) -> Iterator[str]:
-    """Write a formula among symbols and with numbers; a long sum with a line for each term."""
-    symbols = Drawing(LINE, formula.names)
-    numbers = Drawing(LINE, formula.names, figures_of(LINE, formula.names, 8))
+def _lines(term: Term, apart: ast.expr, result: str) -> Iterator[str]:
+    symbols = Drawing(LINE, names_of(term))
+    numbers = Drawing(LINE, names_of(term), numbers_leaf(term, LINE))
     summands = [*_summands(apart, False)]
-    if len(summands) < 3 or not any(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
-        yield from (f"<p>= {line}</p>" for line in dict.fromkeys(each.draw(apart) for each in (symbols, numbers)))
-        yield f"<p><b>= {result}</b></p>"
+    if len(summands) > 2 and any(isinstance(node, ast.BinOp | ast.Call) for _, node in summands):
+        rows = []
+        for place, (minus, node) in enumerate(summands):
+            sign = "−" if minus else "+" if place else "="
+            rows.append(f"<tr><td>{sign}</td>{_row(term, node, symbols, numbers)}</tr>")
+        total = f'<tr class="sum"><td>=</td><td></td><td></td><td>{result}</td></tr>'
+        yield f"<table>{''.join(rows)}{total}</table>"
         return
-    rows = []
-    for place, (minus, node) in enumerate(summands):
-        sign = "−" if minus else "+" if place else "="
-        if call_of(node) == "rest":
-            count, value = (ast.literal_eval(arg) for arg in node.args)  # type: ignore[attr-defined]
-            cells = f"… {int(count)} more", "", exact(value)
-        else:
-            cells = symbols.draw(node), numbers.draw(node), exact(_value(formula, node))
-        rows.append(f"<tr><td>{sign}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    total = f'<tr class="sum"><td>=</td><td></td><td></td><td>{result}</td></tr>'
-    yield f"<table>{''.join(rows)}{total}</table>"
+    drawn = [symbols.draw(apart), numbers.draw(apart)]
+    yield from (f"<p>= {line}</p>" for line in dict.fromkeys(drawn))
+    yield f"<p><b>= {result}</b></p>"
 
 
-def _value(formula: Formula, node: ast.expr) -> float:
+def _row(term: Term, node: ast.expr, symbols: Drawing, numbers: Drawing) -> str:
+    if isinstance(node, ast.Call) and call_of(node) == "rest":
+        count, value = (ast.literal_eval(arg) for arg in node.args)
+        return f"<td>… {int(count)} more</td><td></td><td>{exact(value)}</td>"
+    calculator = cast(Formula, term.formula).calculator
     with np.errstate(all="ignore"):
-        return float(np.asarray(formula.calculator.value(node)[0]))
+        value = float(np.asarray(calculator.value(node)[0]))
+    return f"<td>{symbols.draw(node)}</td><td>{numbers.draw(node)}</td><td>{exact(value)}</td>"
 
 
 def _summands(node: ast.expr, minus: bool) -> Iterator[tuple[bool, ast.expr]]:
@@ -62,7 +65,7 @@ def _summands(node: ast.expr, minus: bool) -> Iterator[tuple[bool, ast.expr]]:
         yield minus, node
 
 
-def _difference(term: Term, entry: Entry) -> Iterator[str]:
+def _difference(term: Term, entry: tuple[int, ...]) -> Iterator[str]:
     for each in term.badge.differences if term.badge is not None else ():
         if each.entry == entry:
             mark = {"right": "✓", "wrong": "✗"}.get(each.outcome, "?")

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from legonet.explain.trace import Bracket, Formula, Term
 from .frame import MATH, Frame, escaped, math, scrolling, spoken
 from .grid import Grid
 from .rows import row_follows, share_of
-from .text import badge_text
+from .wording import verdict
 
 WIDE = 5
 """From so many columns on, a formula with numbers may be wider than a phone."""
@@ -101,13 +101,14 @@ class Cards:
             return ""
         columns = sum(_columns(each.value) for each in term.formula.names.values())
         what = f"{term.symbol} with numbers"
-        whole = scrolling(math(self._figures(term.formula, None)), columns >= WIDE, what)
+        whole = scrolling(math(self._figures(term, None)), columns >= WIDE, what)
         if not alone or not any(_has_rows(each) for each in term.formula.names.values()):
             return whole
-        one = scrolling(math(self._figures(term.formula, self.frame.sample)), columns >= WIDE, what)
+        one = scrolling(math(self._figures(term, self.frame.sample)), columns >= WIDE, what)
         return _both(whole, one)
 
-    def _figures(self, formula: Formula, row: int | None) -> str:
+    def _figures(self, term: Term, row: int | None) -> str:
+        formula = cast(Formula, term.formula)
         names = formula.names
 
         def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
@@ -182,7 +183,7 @@ class Cards:
             yield f'<p class="uses">computed once, reused by {drawn}</p>'
         if term.badge is not None:
             mark = {"right": "✓", "wrong": "✗"}.get(term.badge.outcome, "?")
-            told = escaped(badge_text(term.badge).removeprefix("!! "))
+            told = escaped(verdict(term.badge))
             yield f'<p class="badge {term.badge.outcome}">{mark} {told}</p>'
         if term.arose:
             told = "arises here, from finite numbers" if term.operands else "stands in what is given"

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array
-from legonet.explain.entries import Entry
 from legonet.explain.trace import Term
 
 from .behind import behind
@@ -90,7 +89,7 @@ class Grid:
             lines.append(f"<tr>{''.join(cells)}</tr>")
         return f'<table class="{"m" if array.ndim else "s"}">{"".join(lines)}</table>'
 
-    def _cell(self, term: Term, array: Array, place: Entry, text: str, largest: float, choose: bool) -> str:
+    def _cell(self, term: Term, array: Array, place: tuple[int, ...], text: str, largest: float, choose: bool) -> str:
         value = float(array[place])
         shade = round(SHADES * strength(value, largest)) if array.dtype.kind == "f" else 0
         colour = "x" if not np.isfinite(value) else f"{'p' if value > 0 else 'n'}{shade}" if shade else ""
@@ -129,12 +128,12 @@ def _gap(row: object) -> str:
     return "<mo>⋮</mo>" if row is None else "<mo>…</mo>"
 
 
-def _cells(shown: Shown, row: Any) -> Sequence[Entry | None]:
+def _cells(shown: Shown, row: Any) -> Sequence[tuple[int, ...] | None]:
     width = max(len(each) for each in shown.rows if each is not None)
     return [None] * width if row is None else row
 
 
-def _texts(array: Array, shown: Shown, digits: int) -> dict[Entry, str]:
+def _texts(array: Array, shown: Shown, digits: int) -> dict[tuple[int, ...], str]:
     places = [place for row in shown.rows if row is not None for place in row if place is not None]
     if array.dtype.kind in "biu":
         return {place: str(int(array[place])) for place in places}
