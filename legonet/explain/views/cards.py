@@ -10,13 +10,15 @@ from legonet.explain.draw import Drawing
 from legonet.explain.language import WHOLE, call_of
 from legonet.explain.trace import Bracket, Formula, Term
 
-from .frame import MATH, Frame, escaped, math, scrolling, spoken
+from .frame import LINE, MATH, Frame, escaped, math, scrolling, spoken
 from .grid import Grid
 from .rows import row_follows, share_of
 from .wording import verdict
 
-WIDE = 5
+WIDE = 3
 """From so many columns on, a formula with numbers may be wider than a phone."""
+LONG = 28
+"""From so many characters on, one among symbols may be."""
 
 
 class Cards:
@@ -78,7 +80,8 @@ class Cards:
         if term.formula is None:
             inside = "<mo>,</mo>".join(map(self.frame.symbol, term.operands))
             what = escaped(term.brick.partition("(")[0] or term.place or "computed")
-            return scrolling(math(f"<mtext>{what}</mtext><mo>(</mo>{inside}<mo>)</mo>"), False, "")
+            named = math(f"<mtext>{what}</mtext><mo>(</mo>{inside}<mo>)</mo>")
+            return scrolling(named, len(what) + 4 * len(term.operands) > LONG, f"what {term.symbol} is made of")
         names = term.formula.names
 
         def symbols(name: str, index: tuple[int, ...] | None) -> str | None:
@@ -88,7 +91,8 @@ class Cards:
             return drawn if index is None else MATH.entry(drawn, [f"<mn>{i}</mn>" for i in index])
 
         drawn = Drawing(MATH, names, symbols).draw(term.formula.statement.formula)
-        return scrolling(math(drawn), len(drawn) > 1500, f"formula of {term.symbol}")
+        long = len(Drawing(LINE, names).draw(term.formula.statement.formula)) > LONG
+        return scrolling(math(drawn), long, f"formula of {term.symbol}")
 
     def _numbers(self, term: Term, alone: bool) -> str:
         """Draw the formula with numbers; nothing if it is one symbol, or speaks of single entries."""
@@ -99,7 +103,8 @@ class Cards:
         turned = any(call_of(node) in WHOLE for node in ast.walk(formula))  # a part of it would not lead to the result
         if entries or isinstance(formula, ast.Name | ast.Constant) or turned:
             return ""
-        columns = sum(_columns(each.value) for each in term.formula.names.values())
+        shown = [node.id for node in ast.walk(formula) if isinstance(node, ast.Name) and node.id in term.formula.names]
+        columns = sum(_columns(term.formula.names[name].value) for name in shown)
         what = f"{term.symbol} with numbers"
         whole = scrolling(math(self._figures(term, None)), columns >= WIDE, what)
         if not alone or not any(_has_rows(each) for each in term.formula.names.values()):

@@ -10,7 +10,7 @@ from legonet.explain.trace import Term
 
 from .behind import behind
 from .figures import exact, figures, size_of, sized
-from .frame import Frame, escaped
+from .frame import Frame, escaped, scrolling
 from .heat import picture, strength
 from .matrices import Shown, shown_of
 
@@ -75,7 +75,8 @@ class Grid:
         if not told and not shown.whole:
             told = sized(array.shape) if not shown.label else f"{shown.label} of {sized(array.shape)}"
         caption = f' <span class="shape">{told}</span>' if told else ""
-        return f'<div class="scroll"><span class="grid {self.frame.lights(term)}">{table}</span>{caption}</div>'
+        inside = f'<span class="grid {self.frame.lights(term)}">{table}</span>{caption}'
+        return scrolling(inside, "<button" not in table, f"numbers of {term.symbol}")
 
     def _table(self, term: Term, array: Array, shown: Shown, choose: bool) -> str:
         largest, texts, lines = size_of(array), _texts(array, shown, 6), []
@@ -107,13 +108,7 @@ class Grid:
         if not array.size or shown_of(array, side, side).whole:
             return ""
         side = self.frame.amount.more
-        table = ""
-        if side:
-            shown = shown_of(array, side, side)
-            drawn = self._drawn(term, array, shown, choose=False)
-            table = drawn.replace(
-                '<div class="scroll">', '<div class="scroll" tabindex="0" role="group" aria-label="more numbers">'
-            )
+        table = self._drawn(term, array, shown_of(array, side, side), choose=False) if side else ""
         alt = f"all {array.size} numbers of {escaped(str(term.symbol))}: red above zero, blue below"
         image = f'<img src="{picture(array)}" alt="{alt}"/>'
         return f"<details><summary>all of {sized(array.shape)}</summary>{image}{table}</details>"

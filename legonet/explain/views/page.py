@@ -27,6 +27,10 @@ LEGEND = (
     ("wish", "∂L/∂W", "gradient of a parameter"),
     ("local", "∂h/∂z", "local derivative"),
 )
+BEHIND = "Choose a number to see what is behind it."
+TOO_LARGE = (
+    "What is behind each number is left out here, as the page would be too large: explain fewer steps to see it."
+)
 _outputs = count(1)
 
 
@@ -144,7 +148,7 @@ class _Writer:
             f'<header>{heading}<dl>{listed}</dl><ul class="legend">{legend}'
             '<li><b class="box gradient">∂L/∂z</b> computed once, reused</li></ul>'
             '<p class="note">Point at a symbol, or reach it with the Tab key: every place where it appears lights up. '
-            "Choose a number to see what is behind it.</p></header>"
+            f"{BEHIND if self.frame.amount.behind else TOO_LARGE}</p></header>"
         )
 
     def _controls(self) -> str:
