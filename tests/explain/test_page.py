@@ -216,6 +216,19 @@ def test_many_steps_are_shortened_and_the_page_says_so() -> None:
     assert 'id="lx-s25"' in page
 
 
+def test_a_network_of_many_layers_is_shortened_and_the_page_says_so() -> None:
+    blocks = [Residual(Sequential(Linear(32, 32, rng=k), Sigmoid())) for k in range(24)]
+    net = Sequential(*blocks, Linear(32, 10, rng=0))
+    x, target = normal(16, 32), np.arange(16) % 10
+    sgd = SGD(net.parameters(), lr=0.1)
+    explanation = explain(net, CrossEntropyLoss(), x, target, optimizer=sgd, steps=2, check=False)
+    page = explanation.html()
+    assert len(page.encode()) < 2_000_000
+    assert "What is behind each number is left out here" in page
+    assert "popovertarget" not in page
+    assert_whole(page)
+
+
 def test_each_step_has_its_place_on_the_slider_with_its_loss() -> None:
     explanation = small(3)
     root = read(explanation.html())

@@ -96,7 +96,7 @@ class Cards:
 
     def _numbers(self, term: Term, alone: bool) -> str:
         """Draw the formula with numbers; nothing if it is one symbol, or speaks of single entries."""
-        if term.formula is None:
+        if term.formula is None or not self.frame.amount.numbers:
             return ""
         formula = term.formula.statement.formula
         entries = term.formula.statement.indices or any(isinstance(n, ast.Subscript) for n in ast.walk(formula))
@@ -152,14 +152,14 @@ class Cards:
         products = [product for product in term.chain if len(product) > 1 or len(term.chain) > 1]
         if not products:
             return
-        columns = [(math(self.frame.symbol(term)), self._column(term))]
+        columns = [(math(self.frame.symbol(term)), self._column(term) if self.frame.amount.numbers else "")]
         for place, product in enumerate(products):
             for first, factor in enumerate(product):
                 sign = f'<span class="sign">{"·" if first else "+" if place else "="}</span>'
                 drawn, numbers = self._factor(factor)
                 columns += [(sign, sign if numbers else ""), (drawn, numbers)]
         upper = "".join(f"<td>{top}</td>" for top, _ in columns)
-        lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns)
+        lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns if self.frame.amount.numbers)
         title = "chain rule" if len(products) == 1 else "chain rule, the sum over the branches"
         table = f"<table><tr>{upper}</tr><tr>{lower}</tr></table>"
         inside = scrolling(table, True, f"chain rule of {term.symbol}")
@@ -171,7 +171,7 @@ class Cards:
         drawn = self.frame.symbol(factor.term)
         if factor.reused and not factor.term.reused:
             drawn = f'<mrow class="box">{drawn}</mrow>'
-        return math(drawn), self._column(factor.term)
+        return math(drawn), self._column(factor.term) if self.frame.amount.numbers else ""
 
     def _column(self, term: Term) -> str:
         whole = f"<math>{self._small(term, None)}</math>"

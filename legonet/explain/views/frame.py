@@ -37,15 +37,21 @@ class Amount:
         The same of a large array, on demand; none of it if 0.
     behind : bool
         Whether the sum behind each number can be seen.
+    numbers : bool
+        Whether formulas are shown with numbers, too.
     """
 
     side: int
     operand: int
     more: int
     behind: bool = True
+    numbers: bool = True
 
 
-AMOUNTS = (Amount(6, 6, 12), Amount(5, 4, 10), Amount(4, 3, 8), Amount(3, 3, 6), Amount(3, 3, 0, False))
+AMOUNTS = (
+    *(Amount(6, 6, 12), Amount(5, 4, 10), Amount(4, 3, 8), Amount(3, 3, 6)),
+    *(Amount(3, 3, 0, False), Amount(3, 2, 0, False, False)),
+)
 """From small networks to large ones, or many steps."""
 
 

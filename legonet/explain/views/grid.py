@@ -16,6 +16,8 @@ from .matrices import Shown, shown_of
 
 SHADES = 8
 """How many strengths a colour has."""
+PIXELS, FEW = 48, 16
+"""Of the picture of an array, each way: usually, and where there are very many."""
 
 
 class Grid:
@@ -110,7 +112,7 @@ class Grid:
         side = self.frame.amount.more
         table = self._drawn(term, array, shown_of(array, side, side), choose=False) if side else ""
         alt = f"all {array.size} numbers of {escaped(str(term.symbol))}: red above zero, blue below"
-        image = f'<img src="{picture(array)}" alt="{alt}"/>'
+        image = f'<img src="{picture(array, PIXELS if side else FEW)}" alt="{alt}"/>'
         return f"<details><summary>all of {sized(array.shape)}</summary>{image}{table}</details>"
 
 

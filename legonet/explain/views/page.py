@@ -15,8 +15,8 @@ from .frame import AMOUNTS, Amount, Frame, escaped
 from .overview import overview
 
 CHECKED = ' checked="checked"'
-LIMIT = 1_400_000
-"""How many bytes a page has at most, about."""
+LIMIT = 1_500_000
+"""How many bytes a page has at most, unless the network has thousands of terms."""
 STEPS = 12
 """How many steps are shown at most."""
 LEGEND = (
@@ -69,27 +69,24 @@ def fragment(steps: Sequence[Step], sample: int) -> str:
 
 
 def _written(steps: Sequence[Step], key: str, sample: int, title: str) -> str:
+    """Return the page with as much in it as keeps its size within the limit."""
     shown = list(steps)
     if len(shown) > STEPS:
         shown = [steps[int(k)] for k in np.linspace(0, len(steps) - 1, STEPS).round()]
-    amount = next((amount for amount in AMOUNTS if _estimate(shown, amount) < LIMIT), AMOUNTS[-1])
-    while len(shown) > 1 and _estimate(shown, amount) > LIMIT:
-        del shown[len(shown) // 2]
-    return _Writer(steps, shown, Frame.of(shown, key, sample, amount)).write(title)
+    amounts = [amount for amount in AMOUNTS if _estimate(shown, amount) < LIMIT] or [*AMOUNTS[-1:]]
+    while True:
+        written = _Writer(steps, shown, Frame.of(shown, key, sample, amounts.pop(0))).write(title)
+        if len(written.encode()) < LIMIT or (len(shown) < 2 and not amounts):
+            return written
+        if not amounts:
+            amounts = [AMOUNTS[-1]]
+            del shown[1 : len(shown) : 2]
 
 
 def _estimate(steps: Sequence[Step], amount: Amount) -> int:
-    """Return about how many bytes steps take."""
-    size = 0
-    for term in (term for step in steps for term in step):
-        cells = {
-            side: int(np.prod([min(n, side) for n in term.shape[-2:]], initial=1))
-            for side in (amount.side, amount.operand, amount.more)
-        }
-        size += 1200 + cells[amount.side] * (900 if amount.behind and term.place else 90)
-        size += len(term.users) * cells[amount.operand] * 70
-        size += 90 * cells[amount.more] if cells[amount.more] > cells[amount.side] else 0
-    return size
+    """Return how many bytes steps take at least, about."""
+    cells = [int(np.prod([min(n, amount.side) for n in t.shape[-2:]], initial=1)) for step in steps for t in step]
+    return 1000 * len(cells) + sum(cells) * (500 if amount.behind else 80)
 
 
 class _Writer:
