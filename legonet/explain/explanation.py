@@ -36,13 +36,18 @@ class Explanation:
     >>> from legonet import Linear, MSELoss
     >>> from legonet.explain import explain
     >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
-    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]), check=False)
     >>> explanation
     Explanation(1 step, 8 terms, loss 4.5)
     >>> print(explanation["dL/dW1"].formula.statement)
     dW = x.T @ dz
-    >>> print(explanation["dL/dW1"].value)
-    [[-3.]]
+    >>> print(explanation.text().partition("dz1/dW1 = x = [1]")[2])
+    <BLANKLINE>
+    <BLANKLINE>
+        dL/dW1 = [dL/dz1] · dz1/dW1
+               = xᵀ @ (dL/dz1)
+               = [1]ᵀ @ [-3]
+               = [-3]
     """
 
     steps: tuple[Step, ...]

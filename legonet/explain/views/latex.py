@@ -105,10 +105,8 @@ class StepLatex:
 
         statement = stated.statement
         drawn = Drawing(self.style, names, leaf).draw(statement.formula)
-        if statement.indices:
-            indices = ", ".join(map(Drawing(self.style, names).draw, statement.indices))
-            drawn = rf"{drawn} \quad\text{{for each }} {indices}"
-        return drawn
+        each = wording.counted(statement, self.style)
+        return rf"{drawn} \quad\text{{for each }} {', '.join(each)}" if each else drawn
 
     def _numbers(self, term: Term, stated: Formula) -> list[str]:
         """Draw the formula with the numbers of its operands, if they are few enough."""
@@ -164,6 +162,8 @@ class StepLatex:
         label = wording.entry_label(self.style, term, entry)
         sides = wording.entry_sides(term, entry, apart, self.style)
         rows = [part for side in sides for part in wording.broken(side, "& ")]
+        if len(sides) < 2:
+            return []
         return [r"&\text{for example}", *_aligned([label, *rows])]
 
 

@@ -124,10 +124,8 @@ class StepText:
 
         statement = stated.statement
         drawn = Drawing(self.style, names, leaf).draw(statement.formula)
-        if statement.indices:  # the left side of the equation is without them
-            drawing = Drawing(self.style, names)
-            drawn = f"{drawn}   for each {', '.join(map(drawing.draw, statement.indices))}"
-        return drawn
+        each = wording.counted(statement, self.style)
+        return f"{drawn}   for each {', '.join(each)}" if each else drawn
 
     def _numbers(self, term: Term, stated: Formula, available: int) -> list[Block]:
         """Lay the formula out with the numbers of its operands, if they are few enough."""
@@ -178,7 +176,7 @@ class StepText:
         left = wording.entry_label(self.style, term, entry)
         available = room(left, self.width, 6)
         sides = [formula(side, {}, available) for side in wording.entry_sides(term, entry, apart, self.style)]
-        return ["      for example", *equation(left, sides, self.width, 6)]
+        return ["      for example", *equation(left, sides, self.width, 6)] if len(sides) > 1 else []
 
 
 class Blocks:

@@ -90,7 +90,7 @@ def verdict(badge: Badge) -> str:
         return f"{line}; {number(worst.analytic, 6)}{where} should be {number(worst.numeric, 6)}"
     unknown = len(outcomes) - len(told)
     more = f", {unknown} cannot be told" if unknown else ""
-    return f"{line}, largest difference {badge.largest:.0e}{more}"
+    return f"{line}, largest difference {number(badge.largest, 1)}{more}"
 
 
 def warnings(term: Term) -> list[str]:
@@ -177,6 +177,11 @@ def is_whole(formula: Formula) -> bool:
     return all(
         a is not None and a.ndim <= 2 and 0 < a.size <= MOST_ENTRIES and max(a.shape, default=1) <= 6 for a in arrays
     )
+
+
+def counted(statement: Statement, style: Style) -> list[str]:
+    """Return the indices that a formula goes through; the left side of an equation is drawn without them."""
+    return [style.name(index.id) for index in statement.indices if isinstance(index, ast.Name)]
 
 
 def telling(value: Any) -> tuple[int, ...] | None:
