@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from legonet import special
+import legonet.special as special
 from legonet.arrays import quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_scalar
