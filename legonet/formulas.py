@@ -39,10 +39,11 @@ class Formulas:
     ``concat(a, b, axis=1)`` has its parts side by side.
 
     With indices, ``y[n, k] = sum(x[n, i] * W[i, k], i)`` says the same as ``y = x @ W``. An index counts along the
-    axis where it stands alone; beyond the end of an array there are zeros, which ``max``, ``min`` and ``argmax`` leave
-    out. ``:`` keeps an axis and ``...`` stands for all that are not written. ``argmax(e, i, j)`` is the number of the
-    first largest, as i and j are counted through. ``h[:, t] = tanh(h[:, t - 1] @ U)`` is taken for one t after the
-    other, from the last one to the first if it speaks of ``t + 1``.
+    axis where it stands alone, or as far as it is told, as in ``max(x[n, i + u], u < 3)``. Beyond the end of an array
+    there are zeros, which ``max``, ``min`` and ``argmax`` leave out. ``:`` keeps an axis and ``...`` stands for all
+    that are not written. ``argmax(e, i, j)`` is the number of the first largest, as i and j are counted through.
+    ``h[:, t] = tanh(h[:, t - 1] @ U)`` is taken for one t after the other, from the last one to the first if it speaks
+    of ``t + 1``.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.formulas import Formulas
 
 
 class AvgPool2d(Brick[Form]):
@@ -68,6 +69,19 @@ class AvgPool2d(Brick[Form]):
         padding: int | tuple[int, int] = 0,
     ) -> None:
         self.window = Window.of_pooling("AvgPool2d", kernel_size, stride, padding)
+
+    @property
+    def formulas(self) -> Formulas:
+        """The formulas for these options."""
+        window, (ku, kv) = self.window, self.window.kernel_size
+        patch, cells = f"x[n, c, {window.seen('ij', 'uv')}]", f"u < {ku}, v < {kv}"
+        dx = f"sum(dy[n, c, {window.seeing('hw', 'uv')}], {cells})"
+        if window.stride == window.kernel_size:  # no pixel is in two patches
+            dx = f"dy[n, c, {window.patch_of('hw')}]"
+        return Formulas(
+            [f"y[n, c, i, j] = mean({patch}, {cells})"],
+            [f"dx[n, c, h, w] = {dx} / {ku * kv}"],
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:

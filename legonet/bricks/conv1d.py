@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -116,6 +117,21 @@ class Conv1d(LinearOnPatches):
         super().__init__(1, in_features, out_features, kernel_size, stride, padding, dilation, groups)
         shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """The formulas for these options."""
+        (c, in_W, over), (o, of_W, overs) = self._letters("c", "o")
+        seen, seeing = self.window.seen("i", "u"), self.window.seeing("t", "u")
+        return Formulas(
+            [f"z[n, i, o] = sum(x[n, {seen}, {c}] * W[{in_W}, u, o], {over}u) + b[o]"],
+            [
+                f"dW[c, u, o] = sum(x[n, {seen}, {c}] * dz[n, i, o], n, i)",
+                "db[o] = sum(dz[n, i, o], n, i)",
+                f"dx[n, t, c] = sum(dz[n, {seeing}, {o}] * W[{of_W}, u, {o}], {overs}u)",
+            ],
+            {"W": "weight", "b": "bias"},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -120,6 +121,21 @@ class Conv2d(LinearOnPatches):
         super().__init__(2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
         shape = (self.inputs // self.groups, *self.window.kernel_size, self.outputs)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """The formulas for these options."""
+        (c, in_W, over), (o, of_W, overs) = self._letters("c", "o")
+        seen, seeing = self.window.seen("ij", "uv"), self.window.seeing("hw", "uv")
+        return Formulas(
+            [f"z[n, o, i, j] = sum(x[n, {c}, {seen}] * W[{in_W}, u, v, o], {over}u, v) + b[o]"],
+            [
+                f"dW[c, u, v, o] = sum(x[n, {c}, {seen}] * dz[n, o, i, j], n, i, j)",
+                "db[o] = sum(dz[n, o, i, j], n, i, j)",
+                f"dx[n, c, h, w] = sum(dz[n, {o}, {seeing}] * W[{of_W}, u, v, {o}], {overs}u, v)",
+            ],
+            {"W": "weight", "b": "bias"},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

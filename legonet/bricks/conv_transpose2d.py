@@ -8,6 +8,7 @@ from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
 from legonet.errors import OptionError, ShapeError
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -119,6 +120,21 @@ class ConvTranspose2d(Convolution):
             raise OptionError(f"ConvTranspose2d needs {needed}, but it is {show_sizes(self.output_padding)}")
         shape = (self.inputs, *self.window.kernel_size, self.outputs // self.groups)
         self._make_parameters(shape, weight, bias, rng, dtype)
+
+    @property
+    def formulas(self) -> Formulas:
+        """The formulas for these options."""
+        (o, in_W, over), (c, of_W, overs) = self._letters("o", "c")
+        seen, seeing = self.window.seen("ij", "uv"), self.window.seeing("hw", "uv")
+        return Formulas(
+            [f"z[n, o, h, w] = sum(x[n, {c}, {seeing}] * W[{c}, u, v, {of_W}], {overs}u, v) + b[o]"],
+            [
+                f"dW[c, u, v, o] = sum(x[n, c, i, j] * dz[n, {o}, {seen}], n, i, j)",
+                "db[o] = sum(dz[n, o, h, w], n, h, w)",
+                f"dx[n, c, i, j] = sum(dz[n, {o}, {seen}] * W[c, u, v, {in_W}], {over}u, v)",
+            ],
+            {"W": "weight", "b": "bias"},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

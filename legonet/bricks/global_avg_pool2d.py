@@ -4,6 +4,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, batch_first
 from legonet.errors import ShapeError
+from legonet.formulas import Formulas
 
 
 class GlobalAvgPool2d(Brick[Form]):
@@ -43,6 +44,14 @@ class GlobalAvgPool2d(Brick[Form]):
     array([[[[2., 2.],
              [2., 2.]]]])
     """
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return the formulas for images of this size."""
+        return Formulas(
+            ["y[n, c] = mean(x[n, c, h, w], h, w)"],
+            ["dx[n, c, h, w] = dy[n, c] / (H * W)"],
+            {"H": x.shape[2], "W": x.shape[3]},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:

@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.formulas import Formulas
 
 
 class MaxPool2d(Brick[tuple[Array, Form]]):
@@ -70,6 +71,21 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
         padding: int | tuple[int, int] = 0,
     ) -> None:
         self.window = Window.of_pooling("MaxPool2d", kernel_size, stride, padding)
+
+    @property
+    def formulas(self) -> Formulas:
+        """The formulas for these options."""
+        window, (ku, kv) = self.window, self.window.kernel_size
+        patch, cells = f"x[n, c, {window.seen('ij', 'uv')}]", f"u < {ku}, v < {kv}"
+        seeing = window.seeing("hw", "uv")
+        dx = f"sum(dy[n, c, {seeing}] * (k[n, c, {seeing}] == {window.number('u', 'v')}), {cells})"
+        if window.stride == window.kernel_size:  # no pixel is in two patches
+            place = window.patch_of("hw")
+            dx = f"dy[n, c, {place}] * (k[n, c, {place}] == {window.number(*window.cell_of('hw'))})"
+        return Formulas(
+            [f"y[n, c, i, j] = max({patch}, {cells})"],
+            [f"k[n, c, i, j] = argmax({patch} == y[n, c, i, j], {cells})", f"dx[n, c, h, w] = {dx}"],
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Form]]:

@@ -15,7 +15,7 @@ from legonet.errors import OptionError
 from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 
-from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread, without_rows
+from .language import REDUCTIONS, Statement, call_of, indices_summed, names_in, read, simplified, spread, without_rows
 
 
 @dataclass
@@ -197,4 +197,4 @@ def _indices(statement: Statement) -> Iterator[str]:
         yield from names_in(index)
     for node in ast.walk(statement.formula):
         if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS:
-            yield from (arg.id for arg in node.args[1:] if isinstance(arg, ast.Name))
+            yield from indices_summed(node)

@@ -3,7 +3,7 @@
 import ast
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice, product
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,17 @@ import numpy as np
 from legonet.arrays import Array
 from legonet.errors import OptionError
 
-from .language import AXES, REDUCTIONS, Statement, call_of, indices_summed, is_index_notation, parts
+from .language import (
+    AXES,
+    REDUCTIONS,
+    Statement,
+    bounds_in,
+    call_of,
+    indices_summed,
+    is_index_notation,
+    names_in,
+    parts,
+)
 
 Pair: TypeAlias = tuple[Any, Any]
 """A value, and the bound of its error in units of eps."""
@@ -93,13 +103,13 @@ class Calculator:
             value, error = value.reshape(shape), error.reshape(shape)
         return value, error
 
-    def entries(self, statement: Statement, shape: tuple[int, ...], where: Sequence[tuple[int, ...]]) -> Pair:
-        """Return some entries of a statement in index notation, and their errors."""
+    def entries(self, statement: Statement, shape: tuple[int, ...], where: Any) -> Pair:
+        """Return some entries of a statement in index notation, and their errors; `where` has a row for each."""
         ranges = self.ranges(statement, shape)
         free = [_name(index) for index in statement.indices]
         bound = [name for name in ranges if name not in free]
         sizes = [ranges[name] for name in bound]
-        points = np.array(where, dtype=int).reshape(len(where), len(free))
+        points = np.asarray(where, dtype=int).reshape(len(where), len(free))
         at_once = max(1, CHUNK // max(1, math.prod(sizes)))
         values, errors = [], []
         for start in range(0, len(points), at_once):
@@ -109,7 +119,8 @@ class Calculator:
             for k, name in enumerate(bound):
                 self.index[name] = np.arange(sizes[k]).reshape([-1 if k + 1 == a else 1 for a in range(len(axes))])
             self.bound = bound
-            value, error = self.value(statement.formula)
+            with np.errstate(all="ignore"):
+                value, error = self.value(statement.formula)
             self.index = {}
             values.append(np.broadcast_to(value, axes).reshape(len(some)))
             errors.append(np.broadcast_to(error, axes).reshape(len(some)))
@@ -123,6 +134,7 @@ class Calculator:
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
+        found |= bounds_in(statement.formula)
         wanted = {name for node in ast.walk(statement.formula) if call_of(node) for name in _summed(node)} | set(free)
         for node in ast.walk(statement.formula):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
@@ -201,7 +213,9 @@ class Calculator:
         value, error = self.value(node.value)
         if not np.ndim(value):  # nothing of it is there yet
             return 0.0, 0.0
-        value, error = np.asarray(value), np.broadcast_to(error, np.shape(value))
+        value = np.asarray(value)
+        exact = not np.ndim(error) and not error
+        error = np.broadcast_to(error, np.shape(value))
         index = [
             slice(self._bound(i.lower), self._bound(i.upper)) if isinstance(i, ast.Slice) else self.value(i)[0]
             for i in parts(node.slice)
@@ -221,7 +235,8 @@ class Calculator:
         if 0 in [n for n, i in zip(value.shape, index, strict=False) if not isinstance(i, slice)]:
             shape = np.broadcast_shapes(*[np.shape(i) for i in index if not isinstance(i, slice)])
             return np.full(shape, self.fill), 0.0
-        return np.where(inside, value[tuple(safe)], self.fill), np.where(inside, error[tuple(safe)], 0.0)
+        found = np.where(inside, value[tuple(safe)], self.fill)
+        return found, 0.0 if exact else np.where(inside, error[tuple(safe)], 0.0)
 
     def _bound(self, node: ast.expr | None) -> int | None:
         return None if node is None else int(self.value(node)[0])
@@ -317,7 +332,7 @@ class Calculator:
     def _entrywise(self, statement: Statement, shape: tuple[int, ...] | None) -> Pair:
         ranges = self.ranges(statement, shape)
         shape = tuple(ranges[_name(index)] for index in statement.indices)
-        value, error = self.entries(statement, shape, [*np.ndindex(shape)])
+        value, error = self.entries(statement, shape, np.argwhere(np.ones(shape, bool)))
         return value.reshape(shape), error.reshape(shape)
 
     def _loop(self, group: list[Statement], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -423,10 +438,11 @@ class Calculator:
     ) -> ast.expr:
         """Return the formula of one entry: every array with whole numbers in brackets, every sum written out.
 
-        Of a sum of more than `most` terms the first ones and the last are written out; between them stands
-        ``rest(count, value)``, the sum of the others.
+        Terms that are not there, because an index is outside of its array or a comparison of indices is false, are left
+        out. Of a sum of more than `most` others the first ones and the last are written out; between them stands
+        ``rest(count, value)``, the sum of those in between. So it is with ``max`` and ``min``.
         """
-        self.most, self.shape = most, shape
+        self.most, self.shape, self.reach = max(most, 2), shape, {}
         with np.errstate(all="ignore"):
             if is_index_notation(statement, self._arrays()):
                 self.index = {_name(i): k for i, k in zip(statement.indices, entry, strict=True)}
@@ -458,14 +474,19 @@ class Calculator:
             case ast.Attribute():
                 return self._at(node.value, _aligned(where, self.shape_of(node))[::-1])
             case ast.UnaryOp():
-                return ast.UnaryOp(node.op, self._at(node.operand, where))
+                operand = self._at(node.operand, where)
+                return operand if _is(operand, 0) else ast.UnaryOp(node.op, operand)
             case ast.BinOp(op=ast.MatMult()):
                 return self._product(node, where)
+            case ast.BinOp() if self._is_count(node):
+                return ast.Constant(int(self.value(node)[0]))
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
                 sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                if all(isinstance(side, ast.Constant) for side in sides) or not _reads(node, self._arrays()):
+                constant = [isinstance(side, ast.Constant) for side in sides]
+                outside = any(_is(side, -np.inf, np.inf) for side in sides)
+                if all(constant) or outside or not _reads(node, self._arrays()):
                     return ast.Constant(int(self.value(node)[0]))
                 return ast.Compare(sides[0], node.ops, [sides[1]])
             case ast.Subscript():
@@ -483,21 +504,25 @@ class Calculator:
             pair = self._at(node.left, (*row, k)), self._at(node.right, (k, *column))
             return _tidy(ast.BinOp(pair[0], ast.Mult(), pair[1]))
 
-        def values(every: Any) -> Array:
-            a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
-            b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
-            return np.asarray(a * b)
+        every: Sequence[int] = range(left[-1])
+        if any(isinstance(inner, ast.Subscript) for inner in ast.walk(node)):
+            every = [k for k in every if not _is(term(k), 0)]
 
-        return self._written_out(range(left[-1]), term, values)
+        def values(some: Any) -> Array:
+            a, b = self.value(node.left)[0], self.value(node.right)[0]
+            a, b = np.broadcast_to(a, left), np.broadcast_to(b, right)
+            return np.array([a[(*row, k)] * b[(k, *column)] for k in some])
 
-    def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
-        """Write a sum out, or its first and last terms and the sum of the rest."""
+        return _added(self._written_out(every, term, lambda some: np.sum(values(some))))
+
+    def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], total: Any) -> list[ast.expr]:
+        """Write terms out; of many the first ones and the last, and what the rest comes to."""
         if len(every) <= self.most:
-            return _added([made for made in map(term, every) if not _is_zero(made)])
+            return [*map(term, every)]
         middle = every[self.most - 2 : len(every) - 1]
-        rest = ast.Constant(float(np.sum(values(middle))))
-        elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
-        return _added([*map(term, every[: self.most - 2]), elided, term(every[-1])])
+        rest: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(total(middle)))]
+        elided = ast.Call(ast.Name("rest", ast.Load()), rest, [])
+        return [*map(term, every[: self.most - 2]), elided, term(every[-1])]
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -512,7 +537,7 @@ class Calculator:
             else:
                 value = self.value(i)[0]
                 if value != int(value) or not 0 <= value < shape[axis]:
-                    return ast.Constant(0)
+                    return ast.Constant(self.fill if self.fill else 0)
                 full.append(int(value))
         del kept
         return self._at(node.value, (*full, *rest))
@@ -541,52 +566,167 @@ class Calculator:
         return ast.Call(node.func, [self._at(arg, where) for arg in node.args], [])
 
     def _reduced(self, name: str, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
-        body, indices = node.args[0], indices_summed(node)
-        shape, axis = self.shape_of(body), _axis(node)
-        if indices:
-            ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
-            if not ranges:
-                ranges = self.ranges(Statement("", (), node), None)
-            places: Any = self._places(name, body, indices, ranges)
-
-            def at(place: tuple[int, ...]) -> ast.expr:
-                self.index.update(zip(indices, place, strict=True))
-                made = self._at(body, where)
-                for i in indices:
-                    self.index.pop(i)
-                return made
-        else:
-            axes = range(len(shape)) if axis is None else (axis % len(shape),)
-            base = [*_aligned(where, self.shape_of(node))] if axis is not None else [0] * len(shape)
-            places = [*product(*[range(shape[a]) for a in axes])]
-
-            def at(place: tuple[int, ...]) -> ast.expr:
-                full = list(base)
-                for a, k in zip(axes, place, strict=True):
-                    full[a] = k
-                return self._at(body, tuple(full))
-
+        outside, self.fill = self.fill, OUTSIDE.get(name, 0.0)
+        indices = indices_summed(node)
+        terms, count = (self._over_indices if indices else self._over_axes)(name, node, where)
+        self.fill = outside
         if name in ("max", "min", "argmax"):
-            shown = [at(place) for place in islice(places, self.most)]
-            if len(places) > self.most:
-                shown.append(ast.Constant(Ellipsis))
-            return ast.Call(ast.Name(name, ast.Load()), shown, [])
-        count = len(places) if not indices else math.prod(ranges[i] for i in indices)
-        total = self._written_out(places, at, lambda some: np.array([_number(self, at(place)) for place in some]))
-        return total if name == "sum" else ast.BinOp(total, ast.Div(), ast.Constant(count))
+            return ast.Call(ast.Name(name, ast.Load()), terms, [])
+        return _added(terms) if name == "sum" else ast.BinOp(_added(terms), ast.Div(), ast.Constant(count))
 
-    def _places(self, name: str, body: ast.expr, indices: tuple[str, ...], ranges: Mapping[str, int]) -> Any:
-        """Return the places that a sum over indices goes over; of many, those where there is something."""
+    def _over_axes(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
+        """Return the terms of a reduction over all axes or one, and how many it has."""
+        body, axis = node.args[0], _axis(node)
+        shape = self.shape_of(body)
+        axes = range(len(shape)) if axis is None else (axis % len(shape),)
+        base = [*_aligned(where, self.shape_of(node))] if axis is not None else [0] * len(shape)
+        sizes = [shape[a] for a in axes]
+
+        def full(flat: Any) -> list[Any]:
+            found: list[Any] = list(base)
+            for a, k in zip(axes, np.unravel_index(flat, sizes) if sizes else (), strict=True):
+                found[a] = k
+            return found
+
+        def term(flat: int) -> ast.expr:
+            return self._at(body, tuple(map(int, full(flat))))
+
+        def total(some: Any) -> Any:
+            value = np.broadcast_to(self.value(body)[0], shape)
+            return REDUCE[name](value[tuple(full(np.asarray(some)))])
+
+        every: Sequence[int] = range(math.prod(sizes))
+        if any(isinstance(inner, ast.Subscript) for inner in ast.walk(body)):
+            every = [flat for flat in every if not self._is_left_out(name, term(flat))]
+        return self._all_or_some(name, every, term, total), math.prod(sizes)
+
+    def _over_indices(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
+        """Return the terms of a reduction over indices, and how many it has."""
+        body, indices = node.args[0], indices_summed(node)
+        ranges = self.reach if self.reach.keys() >= set(indices) else self.ranges(Statement("", (), node), None)
         sizes = [ranges[i] for i in indices]
-        if math.prod(sizes) <= 64 or name != "sum":
-            return [*product(*map(range, sizes))]
-        kept = dict(self.index)
-        for k, i in enumerate(indices):
-            self.index[i] = np.arange(sizes[k]).reshape([-1 if a == k else 1 for a in range(len(sizes))])
-        self.bound = []
-        value = np.broadcast_to(self.value(body)[0], sizes)
+
+        def term(flat: int) -> ast.expr:
+            self.index.update(zip(indices, map(int, np.unravel_index(flat, sizes)), strict=True))
+            made = self._at(body, where)
+            for i in indices:
+                self.index.pop(i)
+            return made
+
+        if is_index_notation(Statement("", (), node), self._arrays()):
+            every, values = self._there(name, body, indices, sizes)
+
+            def total(some: Any) -> Any:
+                return REDUCE[name](values[np.searchsorted(every, some)])
+        else:  # terms with axes of their own, such as Σ of x[:, t].T @ da[:, t]
+            every = [flat for flat in range(math.prod(sizes)) if not self._is_left_out(name, term(flat))]
+
+            def total(some: Any) -> Any:
+                return REDUCE[name]([_number(self, term(flat)) for flat in some])
+
+        return self._all_or_some(name, every, term, total), math.prod(sizes)
+
+    def _is_left_out(self, name: str, term: ast.expr) -> bool:
+        return name != "argmax" and _is(term, OUTSIDE.get(name, 0))
+
+    def _all_or_some(self, name: str, every: Any, term: Callable[[Any], ast.expr], total: Any) -> list[ast.expr]:
+        if name != "argmax" or len(every) <= self.most:
+            return self._written_out(every, term, total)
+        return [*map(term, every[: self.most]), ast.Constant(Ellipsis)]
+
+    def _there(self, name: str, body: ast.expr, indices: tuple[str, ...], sizes: list[int]) -> tuple[Any, Array]:
+        """Return which terms of a reduction over indices are there, as they are counted through, and their values."""
+        kept, self.bound = dict(self.index), []
+        inner = math.prod(sizes[1:])
+        places, values = [np.zeros(0, int)], [np.zeros(0)]
+        step = max(1, CHUNK // max(1, inner))
+        for start in range(0, sizes[0], step):
+            some = [min(step, sizes[0] - start), *sizes[1:]]
+            for k, i in enumerate(indices):
+                along = np.arange(some[k]) + (0 if k else start)
+                self.index[i] = along.reshape([-1 if a == k else 1 for a in range(len(sizes))])
+            value = np.broadcast_to(self.value(body)[0], some)
+            there: Any = np.ones(some, bool)
+            if name in ("max", "min"):
+                there = value != self.fill
+            elif name != "argmax":
+                there = np.broadcast_to(self._is_there(body), some)
+            places.append(np.flatnonzero(there) + start * inner)
+            values.append(value[there])
         self.index = kept
-        return [tuple(map(int, place)) for place in np.argwhere(value != 0)]
+        return np.concatenate(places), np.concatenate(values)
+
+    def _is_there(self, node: ast.expr) -> Any:
+        """Return where a formula is more than a 0 that comes from indices alone, as `_at` has it for one place."""
+        match node:
+            case ast.Constant():
+                return np.asarray(node.value != 0)
+            case ast.BinOp() | ast.Name() if self._is_count(node):
+                return np.asarray(self.value(node)[0]) != 0
+            case ast.UnaryOp():
+                return self._is_there(node.operand)
+            case ast.BinOp(op=ast.Div()) if _is_number(node.right):
+                return self._is_there(node.left)
+            case ast.Subscript(value=ast.Name()):
+                shape, inside = self.shape_of(node.value), True
+                for i, size in zip(parts(node.slice), shape, strict=False):
+                    at = np.asarray(self.value(i)[0])
+                    inside = inside & (at == np.floor(at)) & (at >= 0) & (at < size)
+                return inside
+            case ast.BinOp(op=ast.Mult()):
+                return self._is_there(node.left) & self._is_there(node.right)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._is_there(node.left) | self._is_there(node.right)
+            case ast.Compare() if not _reads(node, self._arrays()):
+                return np.asarray(self.value(node)[0]) != 0
+        return np.True_
+
+    def _is_count(self, node: ast.expr) -> bool:
+        """Whether a formula makes a whole number of indices, such as ``3 * u + v``."""
+        whole = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
+        if any(isinstance(inner, ast.BinOp) and not isinstance(inner.op, whole) for inner in ast.walk(node)):
+            return False
+        names = [*names_in(node)]
+        return bool(names) and all(name in self.index for name in names)
+
+    # Cost
+
+    def cost(self, statement: Statement, shape: tuple[int, ...]) -> int:
+        """Return how many products it takes to compute a statement, more or less.
+
+        Parameters
+        ----------
+        statement : Statement
+            Whose operands are there.
+        shape : tuple of int
+            Of what it is assigned to.
+        """
+        if is_index_notation(statement, self._arrays()):
+            return math.prod(self.ranges(statement, shape).values())
+        steps = 1
+        if statement.loops:
+            axis, name = _loop(statement)
+            steps, self.index = shape[axis], {name: 0}
+        self.shape = shape
+        products = steps * self._cost(statement.formula)
+        self.index = {}
+        return products
+
+    def _cost(self, node: ast.expr) -> int:
+        looping = [i for i in _summed(node) if i not in self.index]
+        if isinstance(node, ast.Call) and looping:
+            ranges = self.ranges(Statement("", (), node), None)
+            self.index |= dict.fromkeys(looping, 0)
+            once = self._cost(node.args[0])
+            for i in looping:
+                self.index.pop(i)
+            return once * math.prod(ranges[i] for i in looping)
+        inner = sum(self._cost(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            return inner + math.prod(self.shape_of(node)) * (self.shape_of(node.left) or (1,))[-1]
+        if isinstance(node, ast.BinOp | ast.Compare | ast.Call):
+            return inner + math.prod(self.shape_of(node))
+        return inner
 
 
 _COMPARE: dict[type[ast.cmpop], Any] = {
@@ -645,15 +785,22 @@ def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
 
 
-def _is_zero(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value == 0 and node.value is not False
+def _is(node: ast.expr, *numbers: float) -> bool:
+    """Whether a node is one of some constants."""
+    return isinstance(node, ast.Constant) and node.value in numbers and node.value is not False
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether a node is a constant that one can divide by."""
+    return isinstance(node, ast.Constant) and bool(node.value)
 
 
 def _added(terms: list[ast.expr]) -> ast.expr:
-    if not terms:
+    there = [term for term in terms if not _is(term, 0)]
+    if not there:
         return ast.Constant(0)
-    total = terms[0]
-    for term in terms[1:]:
+    total = there[0]
+    for term in there[1:]:
         total = ast.BinOp(total, ast.Add(), term)
     return total
 
@@ -664,8 +811,10 @@ def _tidy(node: ast.BinOp) -> ast.expr:
         for one, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(one, ast.Constant) and type(one.value) is int and one.value in (0, 1):
                 return one if one.value == 0 else other
-    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.right):
+    if isinstance(node.op, ast.Add | ast.Sub) and _is(node.right, 0):
         return node.left
-    if isinstance(node.op, ast.Add) and _is_zero(node.left):
+    if isinstance(node.op, ast.Div) and _is(node.left, 0) and _is_number(node.right):
+        return node.left
+    if isinstance(node.op, ast.Add) and _is(node.left, 0):
         return node.right
     return node

@@ -128,7 +128,23 @@ def is_index_notation(statement: Statement, arrays: Mapping[str, Any]) -> bool:
 
 def indices_summed(node: ast.Call) -> tuple[str, ...]:
     """Return the indices that a reduction goes over; none if it goes over axes."""
-    return tuple(a.id for a in node.args[1:] if isinstance(a, ast.Name) and a.id not in AXES)
+    found = [a.left if is_bound(a) else a for a in node.args[1:]]  # type: ignore[attr-defined]
+    return tuple(a.id for a in found if isinstance(a, ast.Name) and a.id not in AXES)
+
+
+def is_bound(node: ast.expr) -> bool:
+    """Whether it says how far an index goes, as ``u < 3`` does."""
+    if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Lt):
+        return False
+    end = node.comparators[0]
+    return isinstance(node.left, ast.Name) and isinstance(end, ast.Constant) and type(end.value) is int
+
+
+def bounds_in(node: ast.AST) -> dict[str, int]:
+    """Return how far the indices go for which a formula says so."""
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and call_of(call) in REDUCTIONS]
+    bounds = [a for call in calls for a in call.args[1:] if is_bound(a)]
+    return {a.left.id: a.comparators[0].value for a in bounds}  # type: ignore[attr-defined]
 
 
 class _Simplifier(ast.NodeTransformer):
