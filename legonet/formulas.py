@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Pass(NamedTuple):
+    """A forward pass of a brick, which `Formulas.names` may look at."""
+
+    inputs: Sequence[Any]
+    """What `forward` was given."""
+    output: Any
+    """What it returned."""
+    cache: Any
+    """What it returned for `backward`."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +34,10 @@ class Formulas:
         Assignments to the gradients: ``dx`` of an input x, ``dW`` of a parameter W, from ``dy``, that of the output y.
         ``dy_dx`` is the derivative of y by x alone, the factor that the chain rule multiplies by.
     names : mapping, optional
-        What the other names are: an attribute of the brick, such as ``{"W": "weight"}``, or a number or an array.
-        A name that is not listed is the attribute of that name. What is None drops out of its sum or product.
+        What the other names are: an attribute of the brick, such as ``{"W": "weight"}``, an input by another name, a
+        number, an array, a `Parameter`, or a function of the `Pass` that returns one of these. A range is how far an
+        index goes. A name that is not listed is the attribute of that name. What is None drops out of its sum or
+        product, and so does a condition: ``where(None, a, b)`` is a.
 
     Notes
     -----
@@ -39,9 +52,9 @@ class Formulas:
     ``concat(a, b, axis=1)`` has its parts side by side.
 
     With indices, ``y[n, k] = sum(x[n, i] * W[i, k], i)`` says the same as ``y = x @ W``. An index counts along the
-    axis where it stands alone, or as far as it is told, as in ``max(x[n, i + u], u < 3)``. Beyond the end of an array
-    there are zeros, which ``max``, ``min`` and ``argmax`` leave out. ``:`` keeps an axis and ``...`` stands for all
-    that are not written. ``argmax(e, i, j)`` is the number of the first largest, as i and j are counted through.
+    axis where it stands alone, or along the range that is listed in `names` for it; beyond the end of an array there
+    are zeros, which ``max``, ``min`` and ``argmax`` leave out. ``:`` keeps an axis and ``...`` stands for all that are
+    not written. ``argmax(e, i, j)`` is the number of the first largest, as i and j are counted through.
     ``h[:, t] = tanh(h[:, t - 1] @ U)`` is taken for one t after the other, from the last one to the first if it speaks
     of ``t + 1``.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array, Form, check_alike, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 Cache: TypeAlias = tuple[int, Form]
 """How many inputs there were, and their shape and dtype."""
@@ -49,6 +50,11 @@ class Add(Brick[Cache]):
     >>> add.backward(np.array([1.0, -1.0]), cache)
     (array([ 1., -1.]), array([ 1., -1.]), array([ 1., -1.]))
     """
+
+    def formulas(self, *inputs: Array) -> Formulas:
+        """Return both formulas."""
+        names = [f"x{number}" for number in range(len(inputs))]
+        return Formulas([f"y = {' + '.join(names)}"], [f"d{name} = dy" for name in names])
 
     @quiet
     def forward(self, *inputs: Array) -> tuple[Array, Cache]:

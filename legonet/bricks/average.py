@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array, Form, check_alike, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 Cache: TypeAlias = tuple[int, Form]
 """How many inputs there were, and their shape and dtype."""
@@ -51,6 +52,11 @@ class Average(Brick[Cache]):
     >>> average.backward(np.array([1.0, -1.0]), cache)
     (array([ 0.5, -0.5]), array([ 0.5, -0.5]))
     """
+
+    def formulas(self, *inputs: Array) -> Formulas:
+        """Return both formulas."""
+        n, names = len(inputs), [f"x{number}" for number in range(len(inputs))]
+        return Formulas([f"y = ({' + '.join(names)}) / {n}"], [f"d{name} = dy / {n}" for name in names])
 
     @quiet
     def forward(self, *inputs: Array) -> tuple[Array, Cache]:

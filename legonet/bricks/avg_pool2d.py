@@ -72,15 +72,14 @@ class AvgPool2d(Brick[Form]):
 
     @property
     def formulas(self) -> Formulas:
-        """The formulas for these options."""
-        window, (ku, kv) = self.window, self.window.kernel_size
-        patch, cells = f"x[n, c, {window.seen('ij', 'uv')}]", f"u < {ku}, v < {kv}"
-        dx = f"sum(dy[n, c, {window.seeing('hw', 'uv')}], {cells})"
-        if window.stride == window.kernel_size:  # no pixel is in two patches
-            dx = f"dy[n, c, {window.patch_of('hw')}]"
+        """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
+        read, reached, (rows, columns) = self.window.reads, self.window.reaches, self.window.kernel_size
+        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
+        places = f"dy[n, c, {reached(0, 'h', 'u')}, {reached(1, 'w', 'v')}]"
         return Formulas(
-            [f"y[n, c, i, j] = mean({patch}, {cells})"],
-            [f"dx[n, c, h, w] = {dx} / {ku * kv}"],
+            [f"y[n, c, i, j] = sum({patch}, u, v) / {rows * columns}"],
+            [f"dx[n, c, h, w] = sum({places}, u, v) / {rows * columns}"],
+            {"u": range(rows), "v": range(columns)},
         )
 
     @quiet

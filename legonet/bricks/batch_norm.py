@@ -8,6 +8,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import centred, root_mean_square, row_means
 
@@ -119,6 +120,22 @@ class BatchNorm(Brick[tuple[Array, Array]]):
         wide = np.result_type(dtype, np.float32)
         self.running_mean: Array = np.zeros(channels, wide)
         self.running_var: Array = np.ones(channels, wide)
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return the formulas of training; M is how many numbers a channel has."""
+        return Formulas(
+            [
+                "μ[c] = mean(x[n, c, ...], n, ...)",
+                "σ[c] = sqrt(mean((x[n, c, ...] - μ[c]) ** 2, n, ...) + ε)",
+                "x̂[n, c, ...] = (x[n, c, ...] - μ[c]) / σ[c]",
+                "y[n, c, ...] = g[c] * x̂[n, c, ...] + b[c]",
+            ],
+            [
+                *("dg[c] = sum(dy[n, c, ...] * x̂[n, c, ...], n, ...)", "db[c] = sum(dy[n, c, ...], n, ...)"),
+                "dx[n, c, ...] = g[c] / σ[c] * (dy[n, c, ...] - db[c] / M - x̂[n, c, ...] * dg[c] / M)",
+            ],
+            {"g": "gain", "b": "bias", "ε": "eps", "M": x.size // max(x.shape[1], 1)},
+        )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, tuple[Array, Array]]:

@@ -9,6 +9,7 @@ from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
 from legonet.checks import check_integer
 from legonet.errors import OptionError, ShapeError
+from legonet.formulas import Formulas
 
 Cache: TypeAlias = tuple[list[int], Form]
 """Where each input but the last ends, and the shape and dtype of y."""
@@ -62,6 +63,14 @@ class Concatenate(Brick[Cache]):
         self.axis = check_integer("Concatenate", "axis", axis)
         if self.axis == 0:
             raise OptionError("Concatenate needs axis as another one than 0, the batch, but axis is 0")
+
+    def formulas(self, *inputs: Array) -> Formulas:
+        """Return both formulas."""
+        axis, names = self._place(inputs), [f"x{number}" for number in range(len(inputs))]
+        ends = [0, *accumulate(x.shape[axis] for x in inputs)]
+        parts = [f"{':, ' * axis}{ends[k]}:{ends[k + 1]}" for k in range(len(inputs))]
+        backward = [f"d{name} = dy[{part}]" for name, part in zip(names, parts, strict=True)]
+        return Formulas([f"y = concat({', '.join(names)}, axis={axis})"], backward)
 
     def forward(self, *inputs: Array) -> tuple[Array, Cache]:
         """Return y = (x_1, ..., x_n), and where each input ends for `backward`."""

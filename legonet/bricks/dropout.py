@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_rng
+from legonet.formulas import Formulas
 
 
 class Dropout(Brick[Array]):
@@ -61,6 +62,8 @@ class Dropout(Brick[Array]):
     >>> dropout(np.array([1.0, 2.0, 3.0, 4.0]))
     array([1., 2., 3., 4.])
     """
+
+    formulas = Formulas(["y = m * x"], ["dy_dx = m", "dx = dy * dy_dx"], {"m": lambda passed: passed.cache})
 
     def __init__(self, rate: float, *, rng: np.random.Generator | int | None = None) -> None:
         self.rate = check_number("Dropout", "rate", rate, at_least=0, below=1)

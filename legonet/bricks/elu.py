@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number
+from legonet.formulas import Formulas
 
 
 class ELU(Brick[Array]):
@@ -51,6 +52,12 @@ class ELU(Brick[Array]):
     >>> elu.backward(np.array([5.0, 5.0, 5.0]), cache)
     array([0., 5., 5.])
     """
+
+    formulas = Formulas(
+        ["y = where(x > 0, x, α * (exp(x) - 1))"],
+        ["dy_dx = where(x > 0, 1, α * exp(x))", "dx = dy * dy_dx"],
+        {"α": "alpha"},
+    )
 
     def __init__(self, *, alpha: float = 1.0) -> None:
         self.alpha = check_number("ELU", "alpha", alpha, above=0)

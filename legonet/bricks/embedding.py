@@ -8,6 +8,7 @@ import numpy.typing as npt
 from legonet.arrays import ROWS, Array, check_array, check_indices, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_rng, check_size
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, initialize, normal
 
 Indices: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -78,6 +79,10 @@ class Embedding(Brick[Indices]):
            [  0.,   0.],
            [101.,   0.]])
     """
+
+    formulas = Formulas(
+        ["y[..., k] = W[x[...], k]"], ["dW[v, k] = sum((x[...] == v) * dy[..., k], ...)"], {"W": "weight"}
+    )
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ import math
 
 from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class Flatten(Brick[Form]):
@@ -44,6 +45,8 @@ class Flatten(Brick[Form]):
     array([[[5., 6.],
             [7., 8.]]])
     """
+
+    formulas = Formulas(["y = reshape(x)"], ["dx = reshape(dy)"])
 
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y, the numbers of x in rows, and the shape and dtype of x for `backward`."""

@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, Form, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_rng
+from legonet.formulas import Formulas
 
 
 class GaussianNoise(Brick[Form]):
@@ -58,6 +59,8 @@ class GaussianNoise(Brick[Form]):
     >>> noise(np.array([1.0, 2.0, 3.0]))
     array([1., 2., 3.])
     """
+
+    formulas = Formulas(["y = x + e"], ["dx = dy"], {"e": lambda passed: passed.output - passed.inputs[0]})
 
     def __init__(self, std: float, *, rng: np.random.Generator | int | None = None) -> None:
         self.std = check_number("GaussianNoise", "std", std, at_least=0)

@@ -1,7 +1,10 @@
 """The Gaussian error linear unit, y = x Φ(x)."""
 
+import math
+
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import gelu, gelu_slope
 
 
@@ -45,6 +48,12 @@ class GELU(Brick[Array]):
     >>> gelu.backward(np.ones(3), cache)
     array([-4.41603169e-195,  5.00000000e-001,  1.08331547e+000])
     """
+
+    formulas = Formulas(
+        ["Φ = (1 + erf(x / sqrt(2))) / 2", "y = x * Φ"],
+        ["dy_dx = Φ + x * exp(-(x**2) / 2) / sqrt(2 * π)", "dx = dy * dy_dx"],
+        {"π": math.pi},
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

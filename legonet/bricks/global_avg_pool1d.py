@@ -6,6 +6,7 @@ import numpy as np
 
 from legonet.arrays import Array, Mask, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class GlobalAvgPool1d(Brick[tuple[Mask, int, "np.dtype[Any]"]]):
@@ -56,6 +57,13 @@ class GlobalAvgPool1d(Brick[tuple[Mask, int, "np.dtype[Any]"]]):
             [3.],
             [0.]]])
     """
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return both formulas; with a mask, T counts the real steps of each sequence."""
+        if mask is None:
+            return Formulas(["y = sum(x[:, t], t) / T"], ["dx[:, t] = dy / T"], {"T": max(x.shape[1], 1)})
+        forward = ["T[n] = max(sum(m[n, t], t), 1)", "y[n, k] = sum(m[n, t] * x[n, t, k], t) / T[n]"]
+        return Formulas(forward, ["dx[n, t, k] = m[n, t] * dy[n, k] / T[n]"], {"m": "mask"})
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, tuple[Mask, int, "np.dtype[Any]"]]:

@@ -46,12 +46,9 @@ class GlobalAvgPool2d(Brick[Form]):
     """
 
     def formulas(self, x: Array) -> Formulas:
-        """Return the formulas for images of this size."""
-        return Formulas(
-            ["y[n, c] = mean(x[n, c, h, w], h, w)"],
-            ["dx[n, c, h, w] = dy[n, c] / (H * W)"],
-            {"H": x.shape[2], "W": x.shape[3]},
-        )
+        """Return both formulas."""
+        pixels = max(x.shape[2] * x.shape[3], 1)
+        return Formulas([f"y[n, c] = sum(x[n, c, h, w], h, w) / {pixels}"], [f"dx[n, c, h, w] = dy[n, c] / {pixels}"])
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Form]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from legonet.special import sigmoid
 
@@ -124,6 +125,29 @@ class GRU(Recurrent[Cache]):
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         super().__init__(3, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return the formulas, with the mask as a column m[:, t] for each step."""
+        return Formulas(
+            [
+                *("a[:, t] = x[:, t] @ W + b", "u[:, t] = h[:, t - 1] @ U"),
+                "r[:, t] = sigmoid(a[:, t, 0:H] + u[:, t, 0:H])",
+                "z[:, t] = where(m[:, t], sigmoid(a[:, t, H:2 * H] + u[:, t, H:2 * H]), 1)",
+                "n[:, t] = tanh(a[:, t, 2 * H:3 * H] + r[:, t] * u[:, t, 2 * H:3 * H])",
+                "h[:, t] = (1 - z[:, t]) * n[:, t] + z[:, t] * h[:, t - 1]",
+            ],
+            [
+                "δ[:, t] = dh[:, t] + δ[:, t + 1] * z[:, t + 1] + du[:, t + 1] @ U.T",
+                *("dn[:, t] = δ[:, t] * (1 - z[:, t])", "dz[:, t] = δ[:, t] * (h[:, t - 1] - n[:, t])"),
+                "dr[:, t] = dn[:, t] * (1 - n[:, t] ** 2) * u[:, t, 2 * H:3 * H]",
+                "da[:, t] = concat(dr[:, t] * r[:, t] * (1 - r[:, t]), dz[:, t] * z[:, t] * (1 - z[:, t]),"
+                " dn[:, t] * (1 - n[:, t] ** 2), axis=1)",
+                "du[:, t] = concat(da[:, t, 0:2 * H], da[:, t, 2 * H:3 * H] * r[:, t], axis=1)",
+                *("dW = sum(x[:, t].T @ da[:, t], t)", "dU = sum(h[:, t - 1].T @ du[:, t], t)"),
+                *("db = sum(rows(da), rows)", "dx[:, t] = da[:, t] @ W.T"),
+            ],
+            self._names(mask),
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
 from legonet.errors import ShapeError
+from legonet.formulas import Formulas
 
 
 class LastStep(Brick[Form]):
@@ -45,6 +46,10 @@ class LastStep(Brick[Form]):
     array([[[0., 0.],
             [5., 6.]]])
     """
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas."""
+        return Formulas(["y = x[:, T - 1]"], ["dx[:, t] = dy * (t == T - 1)"], {"T": x.shape[1]})
 
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y = x[:, -1], and the shape and dtype of x for `backward`."""

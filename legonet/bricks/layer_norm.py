@@ -6,6 +6,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import centred, normalised_backward, root_mean_square, row_means
 
@@ -82,6 +83,16 @@ class LayerNorm(Brick[tuple[Array, Array]]):
     >>> norm.gain.grad.round(4), norm.bias.grad
     (array([-1.,  0.]), array([1.01, 0.  ]))
     """
+
+    formulas = Formulas(
+        ["μ = mean(x, columns)", "σ = sqrt(mean((x - μ) ** 2, columns) + ε)", "x̂ = (x - μ) / σ", "y = g * x̂ + b"],
+        [
+            "dx̂ = dy * g",
+            "dx = (dx̂ - mean(dx̂, columns) - x̂ * mean(dx̂ * x̂, columns)) / σ",
+            *("dg = sum(rows(dy * x̂), rows)", "db = sum(rows(dy), rows)"),
+        ],
+        {"g": "gain", "b": "bias", "ε": "eps"},
+    )
 
     def __init__(self, features: int, *, eps: float = 1e-5, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("LayerNorm", "features", features), check_dtype("LayerNorm", dtype)

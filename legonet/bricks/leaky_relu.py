@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number
+from legonet.formulas import Formulas
 
 
 class LeakyReLU(Brick[Array]):
@@ -49,6 +50,8 @@ class LeakyReLU(Brick[Array]):
     >>> leaky.backward(np.array([5.0, 5.0, 5.0]), cache)
     array([0.5, 0.5, 5. ])
     """
+
+    formulas = Formulas(["y = max(x, α * x)"], ["dy_dx = (x > 0) + α * (x <= 0)", "dx = dy * dy_dx"], {"α": "slope"})
 
     def __init__(self, *, slope: float = 0.01) -> None:
         self.slope = check_number("LeakyReLU", "slope", slope, above=0, at_most=1)

@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import log_softmax, wide_sum
 
 
@@ -44,6 +45,11 @@ class LogSoftmax(Brick[Array]):
     >>> log_softmax.backward(np.array([[0.0, 1.0]]), cache)
     array([[-1.,  1.]])
     """
+
+    formulas = Formulas(
+        ["y[..., j] = x[..., j] - log(sum(exp(x[..., k]), k))"],
+        ["dx[..., j] = dy[..., j] - exp(y[..., j]) * sum(dy[..., k], k)"],
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

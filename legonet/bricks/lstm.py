@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal
 from legonet.special import sigmoid
 
@@ -129,6 +130,30 @@ class LSTM(Recurrent[Cache]):
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         super().__init__(4, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return the formulas, with the mask as a column m[:, t] for each step."""
+        return Formulas(
+            [
+                "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
+                "i[:, t] = where(m[:, t], sigmoid(a[:, t, 0:H]), 0)",
+                "f[:, t] = where(m[:, t], sigmoid(a[:, t, H:2 * H]), 1)",
+                "o[:, t] = where(m[:, t], sigmoid(a[:, t, 3 * H:4 * H]), 0)",
+                *("g[:, t] = tanh(a[:, t, 2 * H:3 * H])", "c[:, t] = f[:, t] * c[:, t - 1] + i[:, t] * g[:, t]"),
+                "h[:, t] = where(m[:, t], o[:, t] * tanh(c[:, t]), h[:, t - 1])",
+            ],
+            [
+                "δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T + where(m[:, t + 1], 0, δ[:, t + 1])",
+                "dc[:, t] = δ[:, t] * o[:, t] * (1 - tanh(c[:, t]) ** 2) + dc[:, t + 1] * f[:, t + 1]",
+                *("di[:, t] = dc[:, t] * g[:, t]", "df[:, t] = dc[:, t] * c[:, t - 1]"),
+                *("dg[:, t] = dc[:, t] * i[:, t]", "do[:, t] = where(m[:, t], δ[:, t] * tanh(c[:, t]), 0)"),
+                "da[:, t] = concat(di[:, t] * i[:, t] * (1 - i[:, t]), df[:, t] * f[:, t] * (1 - f[:, t]),"
+                " dg[:, t] * (1 - g[:, t] ** 2), do[:, t] * o[:, t] * (1 - o[:, t]), axis=1)",
+                *("dW = sum(x[:, t].T @ da[:, t], t)", "dU = sum(h[:, t - 1].T @ da[:, t], t)"),
+                *("db = sum(rows(da), rows)", "dx[:, t] = da[:, t] @ W.T"),
+            ],
+            self._names(mask),
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -74,17 +74,22 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
 
     @property
     def formulas(self) -> Formulas:
-        """The formulas for these options."""
-        window, (ku, kv) = self.window, self.window.kernel_size
-        patch, cells = f"x[n, c, {window.seen('ij', 'uv')}]", f"u < {ku}, v < {kv}"
-        seeing = window.seeing("hw", "uv")
-        dx = f"sum(dy[n, c, {seeing}] * (k[n, c, {seeing}] == {window.number('u', 'v')}), {cells})"
-        if window.stride == window.kernel_size:  # no pixel is in two patches
-            place = window.patch_of("hw")
-            dx = f"dy[n, c, {place}] * (k[n, c, {place}] == {window.number(*window.cell_of('hw'))})"
+        """Both formulas; k is the cell of the first largest pixel at place (i, j) of the window."""
+        (rows, columns), read = self.window.kernel_size, self.window.reads
+        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
+        h, w = read(0, "i", f"(k[n, c, i, j] // {columns})"), read(1, "j", f"(k[n, c, i, j] % {columns})")
         return Formulas(
-            [f"y[n, c, i, j] = max({patch}, {cells})"],
-            [f"k[n, c, i, j] = argmax({patch} == y[n, c, i, j], {cells})", f"dx[n, c, h, w] = {dx}"],
+            [f"y[n, c, i, j] = max({patch}, u, v)"],
+            [
+                f"k[n, c, i, j] = argmax({patch}, u, v)",
+                f"dx[n, c, h, w] = sum(dy[n, c, i, j] * ({h} == h) * ({w} == w), i, j)",
+            ],
+            {
+                "u": range(rows),
+                "v": range(columns),
+                "i": lambda passed: range(passed.output.shape[2]),
+                "j": lambda passed: range(passed.output.shape[3]),
+            },
         )
 
     @quiet

@@ -12,6 +12,7 @@ from legonet.bricks.attention import attention_weights, in_heads
 from legonet.bricks.linear import Linear
 from legonet.checks import check_dtype, check_flag, check_integer, check_rng, check_size
 from legonet.errors import OptionError
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
 
@@ -133,6 +134,34 @@ class MultiHeadAttention(Brick[Cache]):
         rng, dtype = check_rng(who, rng), check_dtype(who, dtype)
         self.qkv = Linear(features, 3 * features, weight=weight, bias=bias, rng=rng, dtype=dtype)
         self.output = Linear(features, features, weight=weight, bias=bias, rng=rng, dtype=dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return the formulas: of the F columns, each head h has D; e // D is the head of column e."""
+        features = x.shape[2]
+        size = max(features // self.heads, 1)
+        seen = " * (j <= i)" * self.causal + " * mask[n, j]" * (mask is not None)
+        share = "E[n, h, i, j] / sum(E[n, h, i, k], k)"
+        return Formulas(
+            [
+                *("a = x @ W + b", "Q = a[:, :, 0:F]", "K = a[:, :, F:2 * F]", "V = a[:, :, 2 * F:3 * F]"),
+                "S[n, h, i, j] = sum(Q[n, i, h * D + d] * K[n, j, h * D + d], d) / sqrt(D)",
+                f"E[n, h, i, j] = exp(S[n, h, i, j]){seen}",
+                "A[n, h, i, j] = " + (share if mask is None else f"where(E[n, h, i, j] > 0, {share}, 0)"),
+                *("M[n, i, e] = sum(A[n, e // D, i, j] * V[n, j, e], j)", "y = M @ W_out + b_out"),
+            ],
+            [
+                *("dM = dy @ W_out.T", "dV[n, j, e] = sum(A[n, e // D, i, j] * dM[n, i, e], i)"),
+                "dA[n, h, i, j] = sum(dM[n, i, h * D + d] * V[n, j, h * D + d], d)",
+                "dS[n, h, i, j] = A[n, h, i, j] * (dA[n, h, i, j] - sum(dA[n, h, i, k] * A[n, h, i, k], k))",
+                "dQ[n, i, e] = sum(dS[n, e // D, i, j] * K[n, j, e], j) / sqrt(D)",
+                "dK[n, j, e] = sum(dS[n, e // D, i, j] * Q[n, i, e], i) / sqrt(D)",
+                *("da = concat(dQ, dK, dV, axis=2)", "dx = da @ W.T"),
+                *("dW = rows(x).T @ rows(da)", "db = sum(rows(da), rows)"),
+                *("dW_out = rows(M).T @ rows(dy)", "db_out = sum(rows(dy), rows)"),
+            ],
+            {"W": "qkv.weight", "b": "qkv.bias", "W_out": "output.weight", "b_out": "output.bias"}
+            | {"F": features, "D": size, "d": range(size), "h": range(self.heads)},
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_alike, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class Multiply(Brick[tuple[Array, ...]]):
@@ -49,6 +50,14 @@ class Multiply(Brick[tuple[Array, ...]]):
     >>> multiply.backward(np.array([1.0, 1.0]), cache)
     (array([30., 35.]), array([20.,  0.]), array([6., 0.]))
     """
+
+    def formulas(self, *inputs: Array) -> Formulas:
+        """Return both formulas."""
+        names = [f"x{number}" for number in range(len(inputs))]
+        if len(names) == 1:
+            return Formulas(["y = x0"], ["dx0 = dy"])
+        slopes = [f"dy_d{name} = {' * '.join(other for other in names if other != name)}" for name in names]
+        return Formulas([f"y = {' * '.join(names)}"], slopes + [f"d{name} = dy * dy_d{name}" for name in names])
 
     @quiet
     def forward(self, *inputs: Array) -> tuple[Array, tuple[Array, ...]]:

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from legonet.arrays import ROWS, Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 
 
@@ -71,6 +72,15 @@ class PReLU(Brick[Array]):
     def __init__(self, features: int = 1, *, slope: float = 0.25, dtype: npt.DTypeLike = np.float64) -> None:
         size, start = check_size("PReLU", "features", features), check_number("PReLU", "slope", slope)
         self.slope = Parameter(np.full(size, start, check_dtype("PReLU", dtype)))
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas; each feature, along axis 1, has its own slope if there are several."""
+        shared = len(self.slope.value) == 1
+        k, each, over = ("", "", "") if shared else ("[k]", "[n, k, ...]", ", n, ...")
+        forward = f"y{each} = max(x{each}, 0) + a{k} * min(x{each}, 0)"
+        slope = f"dy_dx{each} = (x{each} > 0) + a{k} * (x{each} <= 0)"
+        backward = [f"da{k} = sum(dy{each} * min(x{each}, 0){over})", f"dx{each} = dy{each} * dy_dx{each}"]
+        return Formulas([forward], [slope, *backward], {"a": "slope"})
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """What the recurrent bricks share: how they draw their parameters, take a sequence, and sum up gradients."""
 
 from abc import abstractmethod
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,11 @@ class Recurrent(Brick[Cache]):
         self.hidden_weight.grad += rows(h[:-1]).T.dot(rows(du))
         self.bias.grad += ones(time * batch, h.dtype).dot(rows(da))
         return da
+
+    def _names(self, mask: Mask | None) -> dict[str, Any]:
+        """Return what the names in formulas stand for: m[:, t] is the mask of a step, a column."""
+        parameters = {"W": "input_weight", "U": "hidden_weight", "b": "bias"}
+        return parameters | {"H": len(self.hidden_weight.value), "m": None if mask is None else mask[:, :, np.newaxis]}
 
     def __repr__(self) -> str:
         inputs, hidden, dtype = len(self.input_weight.value), len(self.hidden_weight.value), self.bias.value.dtype

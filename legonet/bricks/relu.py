@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class ReLU(Brick[Array]):
@@ -40,6 +41,8 @@ class ReLU(Brick[Array]):
     >>> relu.backward(np.array([5.0, 5.0, 5.0]), cache)
     array([0., 0., 5.])
     """
+
+    formulas = Formulas(["y = max(x, 0)"], ["dy_dx = x > 0", "dx = dy * dy_dx"])
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = max(x, 0), and y for `backward`."""

@@ -6,6 +6,7 @@ from legonet.arrays import Array, Form, brief, check_array
 from legonet.brick import Brick
 from legonet.checks import check_integer
 from legonet.errors import OptionError, ShapeError
+from legonet.formulas import Formulas
 
 
 class Reshape(Brick[Form]):
@@ -58,6 +59,8 @@ class Reshape(Brick[Form]):
     >>> reshape.backward(np.array([[[5.0, 6.0], [7.0, 8.0]]]), cache)
     array([[5., 6., 7., 8.]])
     """
+
+    formulas = Formulas(["y = reshape(x)"], ["dx = reshape(dy)"])
 
     def __init__(self, *shape: int) -> None:
         self.shape = tuple(check_integer("Reshape", "each size", size, at_least=-1) for size in shape)

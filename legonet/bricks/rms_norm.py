@@ -6,6 +6,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, check_array, ones, quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_dtype, check_number, check_size
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import normalised_backward, root_mean_square
 
@@ -75,6 +76,12 @@ class RMSNorm(Brick[tuple[Array, Array]]):
     >>> norm.gain.grad.round(4)
     array([0.2, 0. ])
     """
+
+    formulas = Formulas(
+        ["r = sqrt(mean(x ** 2, columns) + ε)", "x̂ = x / r", "y = g * x̂"],
+        ["dx̂ = dy * g", "dx = (dx̂ - x̂ * mean(dx̂ * x̂, columns)) / r", "dg = sum(rows(dy * x̂), rows)"],
+        {"g": "gain", "ε": "eps"},
+    )
 
     def __init__(self, features: int, *, eps: float = 1e-6, dtype: npt.DTypeLike = np.float64) -> None:
         features, dtype = check_size("RMSNorm", "features", features), check_dtype("RMSNorm", dtype)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, Mask, quiet, rows
 from legonet.bricks.recurrence import Recurrent, time_first
+from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, orthogonal, zeros
 
 
@@ -101,6 +102,22 @@ class RNN(Recurrent[Cache]):
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         super().__init__(1, (in_features, hidden), (input_weight, hidden_weight, bias), rng, dtype)
+
+    def formulas(self, x: Array, mask: Mask | None = None) -> Formulas:
+        """Return the formulas, with the mask as a column m[:, t] for each step."""
+        return Formulas(
+            [
+                "a[:, t] = x[:, t] @ W + h[:, t - 1] @ U + b",
+                "h[:, t] = where(m[:, t], tanh(a[:, t]), h[:, t - 1])",
+            ],
+            [
+                "δ[:, t] = dh[:, t] + da[:, t + 1] @ U.T + where(m[:, t + 1], 0, δ[:, t + 1])",
+                "da[:, t] = where(m[:, t], δ[:, t] * (1 - h[:, t] ** 2), 0)",
+                *("dW = sum(x[:, t].T @ da[:, t], t)", "dU = sum(h[:, t - 1].T @ da[:, t], t)"),
+                *("db = sum(rows(da), rows)", "dx[:, t] = da[:, t] @ W.T"),
+            ],
+            self._names(mask),
+        )
 
     @quiet
     def forward(self, x: Array, mask: Mask | None = None) -> tuple[Array, Cache]:

@@ -2,6 +2,7 @@
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import silu, silu_slope
 
 
@@ -42,6 +43,8 @@ class SiLU(Brick[Array]):
     >>> silu.backward(np.ones(3), cache).round(4)
     array([0.    , 0.5   , 0.9277])
     """
+
+    formulas = Formulas(["σ = 1 / (1 + exp(-x))", "y = x * σ"], ["dy_dx = σ * (1 + x * (1 - σ))", "dx = dy * dy_dx"])
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array, Form, check_array
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 @lru_cache(maxsize=8)
@@ -67,6 +68,13 @@ class SinusoidalPositions(Brick[Form]):
             [ 0.84,  0.54,  0.01,  1.  ],
             [ 0.91, -0.42,  0.02,  1.  ]]])
     """
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas."""
+        angle = "10000 ** (2 * (k // 2) / d)"
+        waves = f"P[t, k] = where(k % 2 == 0, sin(t / {angle}), cos(t / {angle}))"
+        sizes = {"d": x.shape[2], "t": range(x.shape[1]), "k": range(x.shape[2])}
+        return Formulas([waves, "y = x + P"], ["dx = dy"], sizes)
 
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y = x + P, and the shape and dtype of y for `backward`."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import softmax, wide_sum
 
 
@@ -45,6 +46,11 @@ class Softmax(Brick[Array]):
     >>> softmax.backward(np.array([[4.0, 0.0, 5.0]]), cache)
     array([[ 1., -1.,  0.]])
     """
+
+    formulas = Formulas(
+        ["y = exp(x) / sum(exp(x), columns)"],
+        ["dx = y * (dy - sum(dy * y, columns))"],
+    )
 
     @quiet
     def forward(self, x: Array) -> tuple[Array, Array]:

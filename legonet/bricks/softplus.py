@@ -2,6 +2,7 @@
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 from legonet.special import sigmoid, softplus
 
 
@@ -39,6 +40,8 @@ class Softplus(Brick[Array]):
     >>> softplus.backward(np.ones(3), cache)
     array([0. , 0.5, 1. ])
     """
+
+    formulas = Formulas(["y = max(x, 0) + log(1 + exp(-abs(x)))"], ["dy_dx = 1 / (1 + exp(-x))", "dx = dy * dy_dx"])
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = log(1 + e^x), and x for `backward`."""

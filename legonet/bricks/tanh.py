@@ -4,6 +4,7 @@ import numpy as np
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
+from legonet.formulas import Formulas
 
 
 class Tanh(Brick[Array]):
@@ -40,6 +41,8 @@ class Tanh(Brick[Array]):
     >>> tanh.backward(np.ones(3), cache)
     array([0., 1., 0.])
     """
+
+    formulas = Formulas(["y = tanh(x)"], ["dy_dx = 1 - y**2", "dx = dy * dy_dx"])
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """Return y = tanh x, and y for `backward`."""

@@ -6,6 +6,7 @@ from legonet.arrays import ROWS, Array, Form, check_array
 from legonet.brick import Brick
 from legonet.checks import check_size
 from legonet.errors import OptionError
+from legonet.formulas import Formulas
 
 
 class Transpose(Brick[Form]):
@@ -68,6 +69,12 @@ class Transpose(Brick[Form]):
         if sorted(self.axes) != list(range(1, len(axes) + 1)):
             count = f"1 to {len(axes)} once" if len(axes) > 1 else "1"
             raise OptionError(f"Transpose needs each of the axes {count}, the batch left out, but got {self.axes}")
+
+    def formulas(self, x: Array) -> Formulas:
+        """Return both formulas, with an index for each axis."""
+        old = ["n", *(f"i_{axis}" for axis in range(1, x.ndim))]
+        before, after = ", ".join(old), ", ".join(old[axis] for axis in _order(self.axes, x.ndim))
+        return Formulas([f"y[{after}] = x[{before}]"], [f"dx[{before}] = dy[{after}]"])
 
     def forward(self, x: Array) -> tuple[Array, Form]:
         """Return y, x with its axes in the new order, and the shape and dtype of x for `backward`."""

@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 from legonet.arrays import brief
 from legonet.brick import Brick
 from legonet.errors import OptionError
-from legonet.formulas import Formulas
+from legonet.formulas import Formulas, Pass
 from legonet.parameter import Parameter
 
-from .language import REDUCTIONS, Statement, call_of, indices_summed, names_in, read, simplified, spread, without_rows
+from .language import REDUCTIONS, Statement, call_of, names_in, read, simplified, spread, without_rows
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Bound:
     forward, backward : list of Statement
         Without what is None, and with ``...`` written out.
     values : dict
-        What is known before the first statement: inputs, parameters, options, N.
+        What is known before the first statement: inputs, parameters, options, N, and ranges of indices.
     parameters : dict
         The parameters among them.
     inputs, outputs : tuple of str
@@ -88,7 +88,12 @@ def input_names(brick: Brick[Any], count: int) -> tuple[str, ...]:
 
 
 def bind(
-    brick: Brick[Any], inputs: Sequence[Any], output: Any, upstream: Any = None, stated: Formulas | None = None
+    brick: Brick[Any],
+    inputs: Sequence[Any],
+    output: Any,
+    upstream: Any = None,
+    stated: Formulas | None = None,
+    cache: Any = None,
 ) -> Bound | None:
     """Return the formulas of a call with what their names stand for, None if the brick states none.
 
@@ -104,10 +109,16 @@ def bind(
         What `backward` was given, if it is a number: 1, for the loss itself, drops out.
     stated : Formulas, optional
         Taken in the place of those that the brick states.
+    cache : object, optional
+        What `forward` returned for `backward`.
     """
     stated = formulas_of(brick, inputs) if stated is None else stated
     if stated is None:
         return None
+    passed = Pass(inputs, output, cache)
+    with np.errstate(all="ignore"):  # what is read may be infinite
+        given = {name: meant(passed) if callable(meant) else meant for name, meant in stated.names.items()}
+    stated = replace(stated, names=given)
     renamed = {meant: name for name, meant in stated.names.items() if isinstance(meant, str)}
     names = [renamed.get(name, name) for name in input_names(brick, len(inputs))]
     return settle(stated, dict(zip(names, inputs, strict=True)), output, upstream, brick)
@@ -150,6 +161,9 @@ def settle(
             continue
         if name in indices and name not in stated.names:
             continue
+        if isinstance(stated.names.get(name), range):
+            values[name] = stated.names[name]
+            continue
         value = _look_up(owner, name, stated.names, [*inputs.values()])
         if isinstance(value, Parameter):
             parameters[name] = value
@@ -158,7 +172,9 @@ def settle(
             nothing[name] = None
         values[name] = value
     gone = {f"d{name}" for name, value in nothing.items() if value is None}
-    axes = {name: np.ndim(value) for name, value in values.items() if value is not None}
+    axes = {
+        name: np.ndim(value) for name, value in values.items() if value is not None and not isinstance(value, range)
+    }
     axes |= {name: np.ndim(y) for name, y in zip(outputs, output if several > 1 else [output], strict=True)}
     axes |= {f"d{name}": count for name, count in axes.items()}
 
@@ -197,4 +213,4 @@ def _indices(statement: Statement) -> Iterator[str]:
         yield from names_in(index)
     for node in ast.walk(statement.formula):
         if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS:
-            yield from indices_summed(node)
+            yield from (arg.id for arg in node.args[1:] if isinstance(arg, ast.Name))

@@ -37,8 +37,16 @@ class Node:
     via: str
     call: Call | None = None
     done: bool = False
+    formulas: list[Formula] = field(default_factory=list)
     locals: dict[tuple[int, int], Term] = field(default_factory=dict)
     """Local derivatives by the identity of what is above and below."""
+
+    def complete(self) -> None:
+        """Let formulas know also the terms that came after them, as ``h[:, t - 1]`` before h is complete."""
+        for formula in self.formulas:
+            for name in names_in(formula.statement.formula):
+                if name in self.names:
+                    formula.names.setdefault(name, self.names[name])
 
 
 class Share(NamedTuple):
@@ -127,14 +135,16 @@ class Builder:
         if bound:
             names |= {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
             names |= {
-                name: Term(Symbol(name), "constant", value) for name, value in bound.values.items() if name not in names
+                name: Term(Symbol(name), "constant", value)
+                for name, value in bound.values.items()
+                if name not in names and not isinstance(value, range)
             }
             for name, value in zip(bound.inputs, call.copies, strict=True):
                 if value is not None:
                     bound.values[name] = value
             for name, parameter in bound.parameters.items():
                 bound.values[name] = call.parameters.get(id(parameter), parameter.value)
-        calculator = Calculator(bound.values if bound else {})
+        calculator = Calculator(bound.values) if bound else Calculator({})
         node = Node(inputs, (), bound, calculator, names, "", call)
         symbols = self.namer.outputs(lead, number, len(outputs), role)
         if bound:
@@ -157,6 +167,7 @@ class Builder:
                 calculator.errors.pop(bound.outputs[k], None)
             self._know(raw, term)
             made.append(term)
+        node.complete()
         node.outputs = tuple(made)
         node.via = str(made[0]) if made else ""
         self.nodes.append(node)
@@ -168,10 +179,10 @@ class Builder:
         if isinstance(call.output, tuple):
             upstream = None
         try:
-            bound = bind(call.brick, call.inputs, call.output, upstream)
+            bound = bind(call.brick, call.inputs, call.output, upstream, cache=call.cache)
             if bound is None:
                 found = formulas_from_source(call.brick, call.inputs)
-                bound = bind(call.brick, call.inputs, call.output, upstream, found) if found else None
+                bound = bind(call.brick, call.inputs, call.output, upstream, found, call.cache) if found else None
         except LegonetError as error:
             return None, f"its formulas cannot be used: {error}"
         return bound, ""
@@ -194,7 +205,7 @@ class Builder:
             return
         with np.errstate(all="ignore"):
             value = np.asarray(value)
-            limit = TOLERANCE * self._eps(term, value) * np.broadcast_to(bound, value.shape)
+            limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
             limit = limit + float(np.finfo(value.dtype).smallest_normal)
             off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
         term.agrees = not np.any(off)
@@ -203,11 +214,6 @@ class Builder:
             wanted = float(np.asarray(found)[entry])
             place = f" at {list(entry)}" if entry else ""
             term.note = f"the brick computes {float(value[entry]):.6g}{place}, but its formula says {wanted:.6g}"
-
-    def _eps(self, term: Term, value: Any) -> float:
-        """Return the coarsest rounding of a term and its operands."""
-        dtypes = [np.asarray(each).dtype for each in (value, *(operand.value for operand in term.operands))]
-        return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
     def _state(
         self, node: Node, statement: Statement, symbol: Symbol, role: str, value: Any, phase: list[Term]
@@ -231,6 +237,7 @@ class Builder:
         if statement is not None:
             names = {name: node.names[name] for name in names_in(statement.formula) if name in node.names}
             formula = Formula(statement, names, node.calculator)
+            node.formulas.append(formula)
             operands = [*names.values()]
         unique = _unique(operands or [])
         call = node.call
@@ -328,6 +335,7 @@ class Builder:
         for statement in statements if not note else []:
             self._backward_statement(node, statement, results, targets, upstream, phase)
             remaining.pop(statement.target, None)
+        node.complete()
         for name, value in remaining.items():
             operands = [*filter(None, upstream), *filter(None, node.inputs)]
             self._share(node, None, targets[name], value, phase, operands).note = note  # type: ignore[arg-type]
@@ -423,6 +431,9 @@ class Builder:
         added = _sum([share.term.value for share in shares])
         value = given if given is not None else added
         if shares and given is not None and not _close(added, given):
+            for share in shares:  # a container did something else with them
+                if share.term.symbol.of is term.symbol:
+                    share.term.symbol = Symbol(kind="gradient", of=term.symbol, via=share.via)
             shares = []
         symbol = Symbol(kind="gradient", of=term.symbol)
         if len(shares) == 1:
@@ -572,6 +583,12 @@ def _finite(value: Any) -> bool:
         return bool(np.isfinite(value).all())
     except TypeError:
         return True
+
+
+def _eps(*values: Any) -> float:
+    """Return the coarsest rounding of some arrays."""
+    dtypes = [np.asarray(value).dtype for value in values]
+    return max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
 
 
 def _sum(values: Sequence[Any]) -> Any:

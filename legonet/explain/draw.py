@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping
 
-from .language import AXES, REDUCTIONS, Statement, call_of, is_bound, parts
+from .language import AXES, REDUCTIONS, Statement, call_of, parts
 from .styles.style import Style
 from .trace import Term
 
@@ -66,7 +66,9 @@ class Drawing:
             case ast.Attribute():
                 return style.transposed(self._tight(node.value, ATOM)), POWER
             case ast.UnaryOp():
-                return style.negative(self._tight(node.operand, PRODUCT)), SIGN
+                drawn, how = self._draw(node.operand)
+                loose = how < PRODUCT or how == SIGN  # no two signs side by side
+                return style.negative(style.inside("()", drawn) if loose else drawn), SIGN
             case ast.Compare():
                 sides = self._tight(node.left, SUM), self._tight(node.comparators[0], SUM)
                 drawn = style.joined(COMPARISONS[type(node.ops[0])], *sides)
@@ -145,31 +147,21 @@ class Drawing:
                 return self._is_number(node.left) and self._is_number(node.comparators[0])
         return False
 
-    def _over(self, axis: ast.expr) -> str:
-        """Draw what a reduction goes over: rows, columns, an index, or an index and its end."""
-        if isinstance(axis, ast.Compare):
-            return self.style.joined("<", self.draw(axis.left), self.draw(axis.comparators[0]))
-        return axis.id if isinstance(axis, ast.Name) and axis.id in AXES else self.draw(axis)
-
     def _call(self, node: ast.Call) -> tuple[str, int]:
         style, name = self.style, call_of(node)
         if name == "rest":
             count, value = (float(ast.literal_eval(arg)) for arg in node.args)
             shown = self.leaf("", (0,)) if self.leaf else None
             return style.rest(int(count), style.number(value) if shown is not None else ""), ATOM
-        axes = [
-            a
-            for a in node.args[1:]
-            if is_bound(a) or (isinstance(a, ast.Name) and (a.id in AXES or a.id not in self.names))
-        ]
+        axes = [a.id for a in node.args[1:] if isinstance(a, ast.Name) and (a.id in AXES or a.id not in self.names)]
         if (
             name in REDUCTIONS
             and len(axes) == len(node.args) - 1
             and not (name in ("max", "min") and len(node.args) > 1 and not axes)
         ):
             body = self._tight(node.args[0], PRODUCT)
-            over = [self._over(axis) for axis in axes]
-            return style.reduction(name, over, body), PRODUCT if axes or name in ("sum", "mean") else ATOM
+            over = [axis if axis in AXES else style.name(axis) for axis in axes]
+            return style.reduction(name, over, body), SUM if name == "sum" else ATOM
         if name == "where":
             condition, one, other = node.args
             shown = self._draw(condition)[0]

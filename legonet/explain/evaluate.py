@@ -2,8 +2,9 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,25 +12,30 @@ import numpy as np
 from legonet.arrays import Array
 from legonet.errors import OptionError
 
-from .language import (
-    AXES,
-    REDUCTIONS,
-    Statement,
-    bounds_in,
-    call_of,
-    indices_summed,
-    is_index_notation,
-    names_in,
-    parts,
-)
+from .language import AXES, REDUCTIONS, Statement, call_of, indices_summed, is_index_notation, parts
 
 Pair: TypeAlias = tuple[Any, Any]
 """A value, and the bound of its error in units of eps."""
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
+MUCH = 2_000_000
+"""Of a formula of more products than that, whose result is known, only some entries are computed."""
+FEW = 200
+"""So many at most."""
 
 _erf = np.vectorize(math.erf, otypes=[float])
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _times(size: Any, error: Any) -> Any:
+    """Return an error that is multiplied by something, of which nothing is left where one of the two is 0."""
+    product = np.abs(size) * error
+    return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
+
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
@@ -42,8 +48,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, lambda x: np.abs(np.cos(x))),
     "cos": (np.cos, lambda x: np.abs(np.sin(x))),
-    "sigmoid": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: 0.25 * np.ones_like(x)),
-    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), np.ones_like),
+    "sigmoid": (lambda x: _sigmoid(x), lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda x: _sigmoid(x)),
     "erf": (lambda x: _erf(x) if np.size(x) else np.asarray(x), lambda x: 1.13 * np.exp(-x * x)),
 }
 """Each function of an entry, and the size of its derivative."""
@@ -59,11 +65,12 @@ class Calculator:
     Parameters
     ----------
     operands : mapping
-        Arrays and numbers by their names. Statements add to it.
+        Arrays and numbers by their names; a range is how far an index goes. Statements add to it.
     """
 
     def __init__(self, operands: Mapping[str, Any]) -> None:
-        self.operands: dict[str, Any] = dict(operands)
+        self.operands = {name: value for name, value in operands.items() if not isinstance(value, range)}
+        self.lengths = {name: len(value) for name, value in operands.items() if isinstance(value, range)}
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
@@ -73,24 +80,33 @@ class Calculator:
 
     def run(self, statements: Sequence[Statement], shapes: Mapping[str, tuple[int, ...]] = {}) -> None:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
-        at = 0
         with np.errstate(all="ignore"):
-            while at < len(statements):
-                group = [statements[at]]
-                while (
-                    group[0].loops
-                    and at + len(group) < len(statements)
-                    and statements[at + len(group)].loops
-                    and _loop(statements[at + len(group)]) == _loop(group[0])
-                ):
-                    group.append(statements[at + len(group)])
-                at += len(group)
-                if group[0].loops:
-                    self._loop(group, shapes)
+            for group, step in _groups(statements):
+                if step:
+                    self._loop(group, step, shapes)
                 else:
                     (statement,) = group
-                    value, error = self.assigned(statement, shapes.get(statement.target))
+                    shape = shapes.get(statement.target)
+                    some = shape is not None and self.cost(statement, shape) > MUCH
+                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
                     self.operands[statement.target], self.errors[statement.target] = value, error
+
+    def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
+        """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
+        if not is_index_notation(statement, self._arrays()):
+            return 0
+        return math.prod(self.ranges(statement, shape).values())
+
+    def _some(self, statement: Statement, shape: Any) -> Pair:
+        """Return a few entries of a statement that costs too much, and NaN in the place of all others."""
+        each = self.cost(statement, shape) // max(math.prod(shape), 1)
+        count = min(max(MUCH // max(each, 1), 1), FEW)
+        flat = np.linspace(0, math.prod(shape) - 1, count).astype(int)
+        where = [tuple(map(int, np.unravel_index(number, shape))) for number in flat]
+        value, error = np.full(shape, np.nan), np.full(shape, np.nan)
+        places = tuple(np.transpose(where))
+        value[places], error[places] = self.entries(statement, shape, where)
+        return value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
@@ -103,13 +119,13 @@ class Calculator:
             value, error = value.reshape(shape), error.reshape(shape)
         return value, error
 
-    def entries(self, statement: Statement, shape: tuple[int, ...], where: Any) -> Pair:
-        """Return some entries of a statement in index notation, and their errors; `where` has a row for each."""
+    def entries(self, statement: Statement, shape: tuple[int, ...], where: Sequence[tuple[int, ...]]) -> Pair:
+        """Return some entries of a statement in index notation, and their errors."""
         ranges = self.ranges(statement, shape)
         free = [_name(index) for index in statement.indices]
         bound = [name for name in ranges if name not in free]
         sizes = [ranges[name] for name in bound]
-        points = np.asarray(where, dtype=int).reshape(len(where), len(free))
+        points = np.array(where, dtype=int).reshape(len(where), len(free))
         at_once = max(1, CHUNK // max(1, math.prod(sizes)))
         values, errors = [], []
         for start in range(0, len(points), at_once):
@@ -119,8 +135,7 @@ class Calculator:
             for k, name in enumerate(bound):
                 self.index[name] = np.arange(sizes[k]).reshape([-1 if k + 1 == a else 1 for a in range(len(axes))])
             self.bound = bound
-            with np.errstate(all="ignore"):
-                value, error = self.value(statement.formula)
+            value, error = self.value(statement.formula)
             self.index = {}
             values.append(np.broadcast_to(value, axes).reshape(len(some)))
             errors.append(np.broadcast_to(error, axes).reshape(len(some)))
@@ -129,13 +144,12 @@ class Calculator:
         return np.concatenate(values).astype(float), np.concatenate(errors)
 
     def ranges(self, statement: Statement, shape: tuple[int, ...] | None) -> dict[str, int]:
-        """Return how far each index goes: along the target, else along an axis where it stands alone."""
+        """Return how far each index goes: along the target, an axis where it stands alone, or as its name says."""
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
-        found |= bounds_in(statement.formula)
-        wanted = {name for node in ast.walk(statement.formula) if call_of(node) for name in _summed(node)} | set(free)
+        wanted = {name for node in ast.walk(statement.formula) for name in self._over(node)} | set(free)
         for node in ast.walk(statement.formula):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
                 array = self.operands.get(node.value.id)
@@ -144,6 +158,7 @@ class Calculator:
                 for axis, index in enumerate(parts(node.slice)):
                     if isinstance(index, ast.Name) and index.id in wanted and axis < np.ndim(array):
                         found.setdefault(index.id, np.shape(array)[axis])
+        found |= {name: length for name, length in self.lengths.items() if name in wanted and name not in found}
         missing = wanted - found.keys()
         if missing:
             told = f"index {sorted(missing)[0]!r} must stand alone in an array somewhere, to know how far it goes"
@@ -153,8 +168,8 @@ class Calculator:
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
         match node:
-            case ast.Constant():
-                return node.value, 0.0
+            case ast.Constant(value=int() | float() as value):  # 0.1 is rounded, 0.5 is counted so too
+                return value, 0.0 if value == int(value) else 0.5 * abs(value)
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -192,17 +207,19 @@ class Calculator:
             case ast.Sub():
                 return a - b, ea + eb + np.abs(a - b)
             case ast.Mult():
-                return a * b, np.abs(a) * eb + np.abs(b) * ea + np.abs(a * b)
+                return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + np.abs(quotient) * eb) / np.abs(b) + np.abs(quotient)
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
                 return a % b, 0.0
             case ast.Pow():
-                power = np.power(np.asarray(a, float), b)
-                return power, np.abs(b * np.power(np.asarray(a, float), b - 1)) * ea + 2 * np.abs(power)
+                a, b = np.asarray(a, float), np.asarray(b, float)
+                power = np.power(a, b)
+                error = _times(_times(np.power(a, b - 1), np.abs(b)), ea) + _times(_times(np.log(np.abs(a)), power), eb)
+                return power, error + 2 * np.abs(power)
         a = a if np.ndim(a) else np.zeros(np.shape(b)[0])
         b = b if np.ndim(b) else np.zeros(np.shape(a)[-1])
         ea, eb = np.broadcast_to(ea, np.shape(a)), np.broadcast_to(eb, np.shape(b))
@@ -213,9 +230,7 @@ class Calculator:
         value, error = self.value(node.value)
         if not np.ndim(value):  # nothing of it is there yet
             return 0.0, 0.0
-        value = np.asarray(value)
-        exact = not np.ndim(error) and not error
-        error = np.broadcast_to(error, np.shape(value))
+        value, error = np.asarray(value), np.broadcast_to(error, np.shape(value))
         index = [
             slice(self._bound(i.lower), self._bound(i.upper)) if isinstance(i, ast.Slice) else self.value(i)[0]
             for i in parts(node.slice)
@@ -235,15 +250,14 @@ class Calculator:
         if 0 in [n for n, i in zip(value.shape, index, strict=False) if not isinstance(i, slice)]:
             shape = np.broadcast_shapes(*[np.shape(i) for i in index if not isinstance(i, slice)])
             return np.full(shape, self.fill), 0.0
-        found = np.where(inside, value[tuple(safe)], self.fill)
-        return found, 0.0 if exact else np.where(inside, error[tuple(safe)], 0.0)
+        return np.where(inside, value[tuple(safe)], self.fill), np.where(inside, error[tuple(safe)], 0.0)
 
     def _bound(self, node: ast.expr | None) -> int | None:
         return None if node is None else int(self.value(node)[0])
 
     def _call(self, node: ast.Call) -> Pair:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduce(name, node)
         values = [self.value(arg) for arg in node.args]
         if name in ("max", "min"):
@@ -268,14 +282,19 @@ class Calculator:
         x, error = values[0]
         x = np.asarray(x, float)
         y = function(x)
-        some = np.any(error)
-        return y, (np.where(np.equal(error, 0), 0.0, slope(x) * error) if some else 0.0) + 2 * np.abs(y)
+        return y, (_times(slope(x), error) if np.any(error) else 0.0) + 2 * np.abs(y)
+
+    def _over(self, node: ast.AST) -> tuple[str, ...]:
+        """Return the indices that a reduction goes over."""
+        if not isinstance(node, ast.Call) or call_of(node) not in REDUCTIONS:
+            return ()
+        return tuple(index for index in indices_summed(node) if index not in self.operands)
 
     def _keyword(self, node: ast.Call, name: str) -> int:
         return next(int(self.value(word.value)[0]) for word in node.keywords if word.arg == name)
 
     def _reduce(self, name: str, node: ast.Call) -> Pair:
-        indices = indices_summed(node)
+        indices = self._over(node)
         looping = [i for i in indices if i not in self.index]
         if looping:
             return self._sum_of_matrices(name, node, looping)
@@ -332,11 +351,11 @@ class Calculator:
     def _entrywise(self, statement: Statement, shape: tuple[int, ...] | None) -> Pair:
         ranges = self.ranges(statement, shape)
         shape = tuple(ranges[_name(index)] for index in statement.indices)
-        value, error = self.entries(statement, shape, np.argwhere(np.ones(shape, bool)))
+        value, error = self.entries(statement, shape, [*np.ndindex(shape)])
         return value.reshape(shape), error.reshape(shape)
 
-    def _loop(self, group: list[Statement], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Compute statements for one index after the other."""
+    def _loop(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Compute statements for one index after the other, upwards or, if `step` is -1, downwards."""
         axis, name = _loop(group[0])
         steps = next((shapes[s.target][axis] for s in group if s.target in shapes), None)
         if steps is None:
@@ -350,31 +369,21 @@ class Calculator:
                         break
         if steps is None:
             raise OptionError(f"index {name!r} must stand alone in an array somewhere, to know how far it goes")
-        descending = any(
-            isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.left) == name
-            for s in group
-            for sub in ast.walk(s.formula)
-            if isinstance(sub, ast.Subscript)
-            for node in parts(sub.slice)
-        )
-        for statement in group:  # before the first step it is not known how large an item is
-            known = shapes.get(statement.target)
-            self.operands[statement.target] = 0.0 if known is None else np.zeros(known)
-            self.errors[statement.target] = 0.0
-        for step in reversed(range(steps)) if descending else range(steps):
-            self.index[name] = step
+        for statement in group:
+            known = shapes.get(statement.target, ())
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        self.index[name] = 0
+        for statement in [*group, *group]:  # twice, as an item may be made from one that comes further below
+            item = self.shape_of(statement.formula)
+            known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
+            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+        for now in range(steps)[::step]:
+            self.index[name] = now
+            place = (slice(None),) * axis + (now,)
             for statement in group:
                 value, error = self.value(statement.formula)
-                if not np.ndim(self.operands[statement.target]):
-                    shape = list(np.shape(value))
-                    shape.insert(axis, steps)
-                    self.operands[statement.target] = np.zeros(shape)
-                array = self.operands[statement.target]
-                if not np.ndim(self.errors[statement.target]):
-                    self.errors[statement.target] = np.zeros(array.shape)
-                array[(slice(None),) * axis + (step,)] = value
-                self.errors[statement.target][(slice(None),) * axis + (step,)] = error
-        self.index.pop(name, None)
+                self.operands[statement.target][place], self.errors[statement.target][place] = value, error
+        self.index.pop(name)
 
     # Shapes
 
@@ -411,9 +420,9 @@ class Calculator:
 
     def _shape_of_call(self, node: ast.Call) -> tuple[int, ...]:
         name, shapes = call_of(node), [self.shape_of(arg) for arg in node.args]
-        if name in REDUCTIONS and (indices_summed(node) or len(node.args) == 1 or _axis(node) is not None):
+        if name in REDUCTIONS and (self._over(node) or len(node.args) == 1 or _axis(node) is not None):
             axis = _axis(node)
-            if indices_summed(node):
+            if self._over(node):
                 return shapes[0]
             if axis is None:
                 return ()
@@ -438,11 +447,10 @@ class Calculator:
     ) -> ast.expr:
         """Return the formula of one entry: every array with whole numbers in brackets, every sum written out.
 
-        Terms that are not there, because an index is outside of its array or a comparison of indices is false, are left
-        out. Of a sum of more than `most` others the first ones and the last are written out; between them stands
-        ``rest(count, value)``, the sum of those in between. So it is with ``max`` and ``min``.
+        Of a sum of more than `most` terms the first ones and the last are written out; between them stands
+        ``rest(count, value)``, the sum of the others.
         """
-        self.most, self.shape, self.reach = max(most, 2), shape, {}
+        self.most, self.shape = most, shape
         with np.errstate(all="ignore"):
             if is_index_notation(statement, self._arrays()):
                 self.index = {_name(i): k for i, k in zip(statement.indices, entry, strict=True)}
@@ -474,21 +482,15 @@ class Calculator:
             case ast.Attribute():
                 return self._at(node.value, _aligned(where, self.shape_of(node))[::-1])
             case ast.UnaryOp():
-                operand = self._at(node.operand, where)
-                return operand if _is(operand, 0) else ast.UnaryOp(node.op, operand)
+                return ast.UnaryOp(node.op, self._at(node.operand, where))
             case ast.BinOp(op=ast.MatMult()):
                 return self._product(node, where)
-            case ast.BinOp() if self._is_count(node):
-                return ast.Constant(int(self.value(node)[0]))
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
-                sides = self._at(node.left, where), self._at(node.comparators[0], where)
-                constant = [isinstance(side, ast.Constant) for side in sides]
-                outside = any(_is(side, -np.inf, np.inf) for side in sides)
-                if all(constant) or outside or not _reads(node, self._arrays()):
-                    return ast.Constant(int(self.value(node)[0]))
-                return ast.Compare(sides[0], node.ops, [sides[1]])
+                made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
+                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
@@ -496,33 +498,41 @@ class Calculator:
         return node
 
     def _product(self, node: ast.BinOp, where: tuple[int, ...]) -> ast.expr:
-        left, right = self.shape_of(node.left), self.shape_of(node.right)
-        row = where[: len(left) - 1]
-        column = where[len(left) - 1 :] if len(right) > 1 else ()
+        row, column = self._row_and_column(node, where)
 
-        def term(k: int) -> ast.expr:
-            pair = self._at(node.left, (*row, k)), self._at(node.right, (k, *column))
-            return _tidy(ast.BinOp(pair[0], ast.Mult(), pair[1]))
+        def values(every: Any) -> Array:
+            a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
+            b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
+            return np.asarray(a * b)
 
-        every: Sequence[int] = range(left[-1])
-        if any(isinstance(inner, ast.Subscript) for inner in ast.walk(node)):
-            every = [k for k in every if not _is(term(k), 0)]
+        every = range(self.shape_of(node.left)[-1])
+        return self._written_out(every, lambda k: self._factors(node, where, k), values)
 
-        def values(some: Any) -> Array:
-            a, b = self.value(node.left)[0], self.value(node.right)[0]
-            a, b = np.broadcast_to(a, left), np.broadcast_to(b, right)
-            return np.array([a[(*row, k)] * b[(k, *column)] for k in some])
+    def _row_and_column(self, node: ast.BinOp, where: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which row of the left matrix and which column of the right one meet at a place of the product."""
+        at = len(self.shape_of(node.left)) - 1
+        return where[:at], where[at:] if len(self.shape_of(node.right)) > 1 else ()
 
-        return _added(self._written_out(every, term, lambda some: np.sum(values(some))))
+    def _factors(self, node: ast.BinOp, where: tuple[int, ...], k: int) -> ast.expr:
+        """Return the term of number k of an entry of a matrix product."""
+        row, column = self._row_and_column(node, where)
+        return _tidy(ast.BinOp(self._at(node.left, (*row, k)), ast.Mult(), self._at(node.right, (k, *column))))
 
-    def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], total: Any) -> list[ast.expr]:
-        """Write terms out; of many the first ones and the last, and what the rest comes to."""
+    def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
+        """Write a sum out, or its first and last terms and the sum of the rest."""
         if len(every) <= self.most:
-            return [*map(term, every)]
-        middle = every[self.most - 2 : len(every) - 1]
-        rest: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(total(middle)))]
-        elided = ast.Call(ast.Name("rest", ast.Load()), rest, [])
-        return [*map(term, every[: self.most - 2]), elided, term(every[-1])]
+            return _added([made for made in map(term, every) if not _is_zero(made)])
+        first = 0
+        shown: list[ast.expr] = []
+        while first < len(every) and len(shown) < self.most - 2:  # what is beyond an array's end is left out
+            shown += [made for made in [term(every[first])] if not _is_zero(made)]
+            first += 1
+        middle = every[first : len(every) - 1]
+        if not middle:
+            return _added([*shown, *[made for made in map(term, every[first:]) if not _is_zero(made)]])
+        rest = ast.Constant(float(np.sum(values(middle))))
+        elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
+        return _added([*shown, elided, *[made for made in [term(every[-1])] if not _is_zero(made)]])
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -537,7 +547,7 @@ class Calculator:
             else:
                 value = self.value(i)[0]
                 if value != int(value) or not 0 <= value < shape[axis]:
-                    return ast.Constant(self.fill if self.fill else 0)
+                    return ast.Constant(0)
                 full.append(int(value))
         del kept
         return self._at(node.value, (*full, *rest))
@@ -547,7 +557,7 @@ class Calculator:
 
     def _called(self, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
         name = call_of(node)
-        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or indices_summed(node)):
+        if name in REDUCTIONS and (len(node.args) == 1 or _axis(node) is not None or self._over(node)):
             return self._reduced(name, node, where)
         if name in ("rows", "reshape"):
             inner, outer = self.shape_of(node.args[0]), self.shape_of(node)
@@ -566,167 +576,61 @@ class Calculator:
         return ast.Call(node.func, [self._at(arg, where) for arg in node.args], [])
 
     def _reduced(self, name: str, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
-        outside, self.fill = self.fill, OUTSIDE.get(name, 0.0)
-        indices = indices_summed(node)
-        terms, count = (self._over_indices if indices else self._over_axes)(name, node, where)
-        self.fill = outside
+        body, indices = node.args[0], self._over(node)
+        shape, axis = self.shape_of(body), _axis(node)
+        if indices:
+            ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
+            if not ranges:
+                ranges = self.ranges(Statement("", (), node), None)
+            # A sum of matrix products is written as one sum, over the index and over what the product sums.
+            matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
+            if matrices:
+                self.index.update(dict.fromkeys(indices, 0))
+                inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
+                for i in indices:
+                    self.index.pop(i)
+                places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
+            else:
+                places = self._places(name, body, indices, ranges)
+
+            def at(place: tuple[int, ...]) -> ast.expr:
+                self.index.update(zip(indices, place, strict=False))
+                made = self._factors(body, where, place[-1]) if matrices else self._at(body, where)  # type: ignore[arg-type]
+                for i in indices:
+                    self.index.pop(i)
+                return made
+        else:
+            axes = range(len(shape)) if axis is None else (axis % len(shape),)
+            base = [*_aligned(where, self.shape_of(node))] if axis is not None else [0] * len(shape)
+            places = [*product(*[range(shape[a]) for a in axes])]
+
+            def at(place: tuple[int, ...]) -> ast.expr:
+                full = list(base)
+                for a, k in zip(axes, place, strict=True):
+                    full[a] = k
+                return self._at(body, tuple(full))
+
         if name in ("max", "min", "argmax"):
-            return ast.Call(ast.Name(name, ast.Load()), terms, [])
-        return _added(terms) if name == "sum" else ast.BinOp(_added(terms), ast.Div(), ast.Constant(count))
+            shown = [at(place) for place in islice(places, self.most)]
+            if len(places) > self.most:
+                shown.append(ast.Constant(Ellipsis))
+            return ast.Call(ast.Name(name, ast.Load()), shown, [])
+        count = len(places) if not indices else math.prod(ranges[i] for i in indices)
+        total = self._written_out(places, at, lambda some: np.array([_number(self, at(place)) for place in some]))
+        return total if name == "sum" else ast.BinOp(total, ast.Div(), ast.Constant(count))
 
-    def _over_axes(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
-        """Return the terms of a reduction over all axes or one, and how many it has."""
-        body, axis = node.args[0], _axis(node)
-        shape = self.shape_of(body)
-        axes = range(len(shape)) if axis is None else (axis % len(shape),)
-        base = [*_aligned(where, self.shape_of(node))] if axis is not None else [0] * len(shape)
-        sizes = [shape[a] for a in axes]
-
-        def full(flat: Any) -> list[Any]:
-            found: list[Any] = list(base)
-            for a, k in zip(axes, np.unravel_index(flat, sizes) if sizes else (), strict=True):
-                found[a] = k
-            return found
-
-        def term(flat: int) -> ast.expr:
-            return self._at(body, tuple(map(int, full(flat))))
-
-        def total(some: Any) -> Any:
-            value = np.broadcast_to(self.value(body)[0], shape)
-            return REDUCE[name](value[tuple(full(np.asarray(some)))])
-
-        every: Sequence[int] = range(math.prod(sizes))
-        if any(isinstance(inner, ast.Subscript) for inner in ast.walk(body)):
-            every = [flat for flat in every if not self._is_left_out(name, term(flat))]
-        return self._all_or_some(name, every, term, total), math.prod(sizes)
-
-    def _over_indices(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
-        """Return the terms of a reduction over indices, and how many it has."""
-        body, indices = node.args[0], indices_summed(node)
-        ranges = self.reach if self.reach.keys() >= set(indices) else self.ranges(Statement("", (), node), None)
+    def _places(self, name: str, body: ast.expr, indices: tuple[str, ...], ranges: Mapping[str, int]) -> Any:
+        """Return the places that a sum over indices goes over; of many, those where there is something."""
         sizes = [ranges[i] for i in indices]
-
-        def term(flat: int) -> ast.expr:
-            self.index.update(zip(indices, map(int, np.unravel_index(flat, sizes)), strict=True))
-            made = self._at(body, where)
-            for i in indices:
-                self.index.pop(i)
-            return made
-
-        if is_index_notation(Statement("", (), node), self._arrays()):
-            every, values = self._there(name, body, indices, sizes)
-
-            def total(some: Any) -> Any:
-                return REDUCE[name](values[np.searchsorted(every, some)])
-        else:  # terms with axes of their own, such as Σ of x[:, t].T @ da[:, t]
-            every = [flat for flat in range(math.prod(sizes)) if not self._is_left_out(name, term(flat))]
-
-            def total(some: Any) -> Any:
-                return REDUCE[name]([_number(self, term(flat)) for flat in some])
-
-        return self._all_or_some(name, every, term, total), math.prod(sizes)
-
-    def _is_left_out(self, name: str, term: ast.expr) -> bool:
-        return name != "argmax" and _is(term, OUTSIDE.get(name, 0))
-
-    def _all_or_some(self, name: str, every: Any, term: Callable[[Any], ast.expr], total: Any) -> list[ast.expr]:
-        if name != "argmax" or len(every) <= self.most:
-            return self._written_out(every, term, total)
-        return [*map(term, every[: self.most]), ast.Constant(Ellipsis)]
-
-    def _there(self, name: str, body: ast.expr, indices: tuple[str, ...], sizes: list[int]) -> tuple[Any, Array]:
-        """Return which terms of a reduction over indices are there, as they are counted through, and their values."""
-        kept, self.bound = dict(self.index), []
-        inner = math.prod(sizes[1:])
-        places, values = [np.zeros(0, int)], [np.zeros(0)]
-        step = max(1, CHUNK // max(1, inner))
-        for start in range(0, sizes[0], step):
-            some = [min(step, sizes[0] - start), *sizes[1:]]
-            for k, i in enumerate(indices):
-                along = np.arange(some[k]) + (0 if k else start)
-                self.index[i] = along.reshape([-1 if a == k else 1 for a in range(len(sizes))])
-            value = np.broadcast_to(self.value(body)[0], some)
-            there: Any = np.ones(some, bool)
-            if name in ("max", "min"):
-                there = value != self.fill
-            elif name != "argmax":
-                there = np.broadcast_to(self._is_there(body), some)
-            places.append(np.flatnonzero(there) + start * inner)
-            values.append(value[there])
+        if math.prod(sizes) <= 64 or name != "sum":
+            return [*product(*map(range, sizes))]
+        kept = dict(self.index)
+        for k, i in enumerate(indices):
+            self.index[i] = np.arange(sizes[k]).reshape([-1 if a == k else 1 for a in range(len(sizes))])
+        self.bound = []
+        value = np.broadcast_to(self.value(body)[0], sizes)
         self.index = kept
-        return np.concatenate(places), np.concatenate(values)
-
-    def _is_there(self, node: ast.expr) -> Any:
-        """Return where a formula is more than a 0 that comes from indices alone, as `_at` has it for one place."""
-        match node:
-            case ast.Constant():
-                return np.asarray(node.value != 0)
-            case ast.BinOp() | ast.Name() if self._is_count(node):
-                return np.asarray(self.value(node)[0]) != 0
-            case ast.UnaryOp():
-                return self._is_there(node.operand)
-            case ast.BinOp(op=ast.Div()) if _is_number(node.right):
-                return self._is_there(node.left)
-            case ast.Subscript(value=ast.Name()):
-                shape, inside = self.shape_of(node.value), True
-                for i, size in zip(parts(node.slice), shape, strict=False):
-                    at = np.asarray(self.value(i)[0])
-                    inside = inside & (at == np.floor(at)) & (at >= 0) & (at < size)
-                return inside
-            case ast.BinOp(op=ast.Mult()):
-                return self._is_there(node.left) & self._is_there(node.right)
-            case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self._is_there(node.left) | self._is_there(node.right)
-            case ast.Compare() if not _reads(node, self._arrays()):
-                return np.asarray(self.value(node)[0]) != 0
-        return np.True_
-
-    def _is_count(self, node: ast.expr) -> bool:
-        """Whether a formula makes a whole number of indices, such as ``3 * u + v``."""
-        whole = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-        if any(isinstance(inner, ast.BinOp) and not isinstance(inner.op, whole) for inner in ast.walk(node)):
-            return False
-        names = [*names_in(node)]
-        return bool(names) and all(name in self.index for name in names)
-
-    # Cost
-
-    def cost(self, statement: Statement, shape: tuple[int, ...]) -> int:
-        """Return how many products it takes to compute a statement, more or less.
-
-        Parameters
-        ----------
-        statement : Statement
-            Whose operands are there.
-        shape : tuple of int
-            Of what it is assigned to.
-        """
-        if is_index_notation(statement, self._arrays()):
-            return math.prod(self.ranges(statement, shape).values())
-        steps = 1
-        if statement.loops:
-            axis, name = _loop(statement)
-            steps, self.index = shape[axis], {name: 0}
-        self.shape = shape
-        products = steps * self._cost(statement.formula)
-        self.index = {}
-        return products
-
-    def _cost(self, node: ast.expr) -> int:
-        looping = [i for i in _summed(node) if i not in self.index]
-        if isinstance(node, ast.Call) and looping:
-            ranges = self.ranges(Statement("", (), node), None)
-            self.index |= dict.fromkeys(looping, 0)
-            once = self._cost(node.args[0])
-            for i in looping:
-                self.index.pop(i)
-            return once * math.prod(ranges[i] for i in looping)
-        inner = sum(self._cost(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            return inner + math.prod(self.shape_of(node)) * (self.shape_of(node.left) or (1,))[-1]
-        if isinstance(node, ast.BinOp | ast.Compare | ast.Call):
-            return inner + math.prod(self.shape_of(node))
-        return inner
+        return [tuple(map(int, place)) for place in np.argwhere(value != 0)]
 
 
 _COMPARE: dict[type[ast.cmpop], Any] = {
@@ -750,8 +654,35 @@ def _loop(statement: Statement) -> tuple[int, str]:
     return next(((axis, i.id) for axis, i in enumerate(statement.indices) if isinstance(i, ast.Name)), (0, ""))
 
 
-def _summed(node: ast.AST) -> tuple[str, ...]:
-    return indices_summed(node) if isinstance(node, ast.Call) and call_of(node) in REDUCTIONS else ()
+def _groups(statements: Sequence[Statement]) -> Iterator[tuple[list[Statement], int]]:
+    """Yield what is to be computed together, and which way its index goes: 1 up, -1 down, 0 if there is none."""
+    group: list[Statement] = []
+    way = 0
+    for at, statement in enumerate(statements):
+        needed = _way(statement, {later.target for later in statements[at:]})
+        back = _way(statement, {earlier.target for earlier in group})
+        fits = group and statement.loops and _loop(statement) == _loop(group[0])
+        if group and not (fits and needed in (0, way or needed) and back in (0, way)):
+            yield group, way or 1
+            group, way = [], 0
+        if statement.loops:
+            group.append(statement)
+            way = way or needed
+        else:
+            yield [statement], 0
+    if group:
+        yield group, way or 1
+
+
+def _way(statement: Statement, targets: Container[str]) -> int:
+    """Return 1 if a statement looks back along its index at one of the targets, as at t - 1, and -1 if ahead."""
+    name = _loop(statement)[1] if statement.loops else ""
+    for node in ast.walk(statement.formula):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in targets:
+            for index in parts(node.slice):
+                if isinstance(index, ast.BinOp) and ast.unparse(index.left) == name:
+                    return 1 if isinstance(index.op, ast.Sub) else -1
+    return 0
 
 
 def _axis(node: ast.Call) -> int | None:
@@ -785,24 +716,25 @@ def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
     return any(isinstance(name, ast.Name) and arrays.get(name.id, 0) for name in ast.walk(node))
 
 
-def _is(node: ast.expr, *numbers: float) -> bool:
-    """Whether a node is one of some constants."""
-    return isinstance(node, ast.Constant) and node.value in numbers and node.value is not False
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "iu"
 
 
-def _is_number(node: ast.expr) -> bool:
-    """Whether a node is a constant that one can divide by."""
-    return isinstance(node, ast.Constant) and bool(node.value)
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0 and node.value is not False
 
 
 def _added(terms: list[ast.expr]) -> ast.expr:
-    there = [term for term in terms if not _is(term, 0)]
-    if not there:
+    if not terms:
         return ast.Constant(0)
-    total = there[0]
-    for term in there[1:]:
-        total = ast.BinOp(total, ast.Add(), term)
-    return total
+    return reduce(_plus, terms)
+
+
+def _plus(left: ast.expr, right: ast.expr) -> ast.expr:
+    """Return a + (b + c) as a + b + c."""
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
+        return ast.BinOp(_plus(left, right.left), right.op, right.right)
+    return ast.BinOp(left, ast.Add(), right)
 
 
 def _tidy(node: ast.BinOp) -> ast.expr:
@@ -811,10 +743,8 @@ def _tidy(node: ast.BinOp) -> ast.expr:
         for one, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(one, ast.Constant) and type(one.value) is int and one.value in (0, 1):
                 return one if one.value == 0 else other
-    if isinstance(node.op, ast.Add | ast.Sub) and _is(node.right, 0):
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.right):
         return node.left
-    if isinstance(node.op, ast.Div) and _is(node.left, 0) and _is_number(node.right):
-        return node.left
-    if isinstance(node.op, ast.Add) and _is(node.left, 0):
-        return node.right
-    return node
+    if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.left):
+        return node.right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), node.right)
+    return _plus(node.left, node.right) if isinstance(node.op, ast.Add) else node

@@ -128,23 +128,7 @@ def is_index_notation(statement: Statement, arrays: Mapping[str, Any]) -> bool:
 
 def indices_summed(node: ast.Call) -> tuple[str, ...]:
     """Return the indices that a reduction goes over; none if it goes over axes."""
-    found = [a.left if is_bound(a) else a for a in node.args[1:]]  # type: ignore[attr-defined]
-    return tuple(a.id for a in found if isinstance(a, ast.Name) and a.id not in AXES)
-
-
-def is_bound(node: ast.expr) -> bool:
-    """Whether it says how far an index goes, as ``u < 3`` does."""
-    if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.Lt):
-        return False
-    end = node.comparators[0]
-    return isinstance(node.left, ast.Name) and isinstance(end, ast.Constant) and type(end.value) is int
-
-
-def bounds_in(node: ast.AST) -> dict[str, int]:
-    """Return how far the indices go for which a formula says so."""
-    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and call_of(call) in REDUCTIONS]
-    bounds = [a for call in calls for a in call.args[1:] if is_bound(a)]
-    return {a.left.id: a.comparators[0].value for a in bounds}  # type: ignore[attr-defined]
+    return tuple(a.id for a in node.args[1:] if isinstance(a, ast.Name) and a.id not in AXES)
 
 
 class _Simplifier(ast.NodeTransformer):
@@ -165,6 +149,11 @@ class _Simplifier(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
         return node.value if isinstance(node.value, ast.Constant) else node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        condition = node.args[0] if call_of(node) == "where" else None
+        return node.args[1] if isinstance(condition, ast.Constant) and condition.value is None else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]

@@ -58,7 +58,8 @@ def _side_by_side(array: Array, known: Sequence[Array]) -> Made | None:
     for second in reversed(fitting):
         cut = array.shape[-1] - known[second].shape[-1]
         right = _perhaps_turned(second, known, array[..., cut:]) if cut >= 0 else None
-        for first in reversed(fitting) if right is not None else ():
+        others = sorted(fitting, key=lambda k: k == second)  # itself twice only if nothing else fits
+        for first in others if right is not None else ():
             left = _perhaps_turned(first, known, array[..., :cut]) if known[first].shape[-1] == cut else None
             if left is not None and right is not None:
                 axes = ":, " * (array.ndim - 1)

@@ -36,6 +36,10 @@ class Call:
     gradients: dict[int, Array] = field(default_factory=dict)
     error: Exception | None = None
 
+    def speaks_for(self, brick: Brick[Any]) -> bool:
+        """Whether what happens inside of this call is told by its brick: by its formulas, or as it calls itself."""
+        return brick is self.brick or getattr(self.brick, "formulas", None) is not None
+
 
 class Recorder:
     """Notes down every call of the bricks of some networks.
@@ -76,7 +80,7 @@ class Recorder:
         forward = brick.forward
 
         def heard(*inputs: Any) -> Any:
-            if self._stack and self._stack[-1][1].brick is brick:
+            if self._stack and self._stack[-1][1].speaks_for(brick):
                 return forward(*inputs)
             values = {id(p): p.value.copy() for p in brick.parameters()}
             call = Call(brick, place, inputs, copied(inputs), values)
@@ -94,10 +98,10 @@ class Recorder:
     def _backward(self, brick: Brick[Any], backward: Callable[..., Any]) -> Callable[..., Any]:
         def heard(dy: Any, cache: Any) -> Any:
             call = self._call_of(brick, cache)
-            if call is None or (self._stack and self._stack[-1][1].brick is brick):
+            if call is None or (self._stack and self._stack[-1][1].speaks_for(brick)):
                 return backward(dy, cache)
             call.dy = dy
-            own = own_parameters(brick)
+            own = own_parameters(brick) if call.inside else brick.parameters()
             before = [p.grad.copy() for p in own]
             for p in own:
                 p.grad[...] = 0

@@ -122,7 +122,7 @@ class Badge:
         return max((each.difference for each in self.differences), default=0.0)
 
 
-@dataclass
+@dataclass(repr=False)
 class Formula:
     """What a term is made of.
 
@@ -144,8 +144,11 @@ class Formula:
         """Return the formula of one entry, with every sum written out."""
         return self.calculator.take_apart(self.statement, entry, shape, most)
 
+    def __repr__(self) -> str:
+        return f"Formula({str(self.statement)!r})"
 
-@dataclass
+
+@dataclass(repr=False)
 class Term:
     """One quantity of a step.
 
@@ -210,6 +213,9 @@ class Term:
     def __str__(self) -> str:
         return str(self.symbol)
 
+    def __repr__(self) -> str:
+        return f"Term({str(self)!r}, {self.role!r}, shape {self.shape})"
+
 
 @dataclass
 class Failure:
@@ -234,7 +240,7 @@ class Failure:
     operands: tuple[Term, ...] = ()
 
 
-@dataclass
+@dataclass(repr=False)
 class Step:
     """One training step, term by term in the order of computation.
 
@@ -265,6 +271,9 @@ class Step:
 
     def __iter__(self) -> Iterator[Term]:
         return iter(self.terms)
+
+    def __repr__(self) -> str:
+        return f"Step({self.number}, {len(self.terms)} terms{', failed' if self.failure else ''})"
 
     def __getitem__(self, symbol: str) -> Term:
         for term in self.terms:

@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, check_probabilities, quiet
 from legonet.brick import Brick
 from legonet.checks import check_scalar
+from legonet.formulas import Formulas
 
 
 class BinaryCrossEntropyLoss(Brick[tuple[Array, Array]]):
@@ -49,6 +50,12 @@ class BinaryCrossEntropyLoss(Brick[tuple[Array, Array]]):
     array([[-2.50000000e-01,  2.12417713e-18],
            [ 0.00000000e+00,  0.00000000e+00]])
     """
+
+    formulas = Formulas(
+        ["L = sum(log(1 + exp(-abs(y))) + max(y, 0) - y * t) / N"],
+        ["σ = 1 / (1 + exp(-y))", "dy = dL * (σ - t) / N"],
+        {"t": "target"},
+    )
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, tuple[Array, Array]]:

@@ -1,5 +1,6 @@
 """The cross-entropy of classes, L = -1/N Σ log softmax(y) of the right class."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from legonet.arrays import Array, brief, check_array, classes_first, quiet
 from legonet.brick import Brick
 from legonet.checks import check_integer, check_number, check_scalar
+from legonet.formulas import Formulas
 from legonet.losses.targets import check_weights, put_back, read_target
 from legonet.special import log_softmax, wide_sum
 
@@ -123,6 +125,32 @@ class CrossEntropyLoss(Brick[Cache]):
         self.label_smoothing = check_number(who, "label_smoothing", label_smoothing, at_least=0, at_most=1)
         self.ignore_index = None if ignore_index is None else check_integer(who, "ignore_index", ignore_index)
         self.class_weights = None if class_weights is None else check_weights(who, "class_weights", class_weights)
+
+    def formulas(self, y: Array, target: npt.NDArray[Any]) -> Formulas:
+        """Return both formulas: of the right classes alone, of probabilities, or with shares s of all classes."""
+        p = ["e = exp(y - max(y, columns))", "p = e / sum(e, columns)"]
+        names = {"t": "target", "N": math.prod(y.shape[:-1]) or 1}
+        if self.label_smoothing or self.ignore_index is not None or self.class_weights is not None:
+            return self._formulas_of_shares(p, names, y, target)
+        if target.ndim < y.ndim:
+            backward = ["dy[..., c] = dL * (p[..., c] - (t[...] == c)) / N"]
+            return Formulas([*p, "L = -sum(log(p[..., t[...]]), ...) / N"], backward, names)
+        backward = ["dy = dL * (p * sum(t, columns) - t) / N"]
+        return Formulas([*p, "L = -sum(where(t > 0, t * log(p), 0)) / N"], backward, names)
+
+    def _formulas_of_shares(self, p: list[str], names: dict[str, Any], y: Array, target: npt.NDArray[Any]) -> Formulas:
+        classes, ignored, w, C = target.ndim < y.ndim, self.ignore_index, self.class_weights, y.shape[-1]
+        share = "(t[...] == c)" if classes else "t[..., c]"
+        if self.label_smoothing:
+            share = f"((1 - ε) * {share} + ε / C)"
+        kept = "" if ignored is None else f" * (t[...] != {ignored})"
+        forward = [*p, f"s[..., c] = w[c] * {share}{kept}"]
+        counted = target if ignored is None else target[target != ignored]
+        if classes and (np.any(w[counted]) if w is not None else kept and counted.size):
+            forward.append(f"W = sum(w[t[...]]{kept}, ...)")  # else all count as 1, or none does
+        forward.append("L = -sum(where(s > 0, s * log(p), 0)) / W")
+        names = {"t": "target", "w": "class_weights", "ε": "label_smoothing", "C": C, "c": range(C), "W": names["N"]}
+        return Formulas(forward, ["dy = dL * (p * sum(s, columns) - s) / W"], names)
 
     @quiet
     def forward(self, y: Array, target: npt.NDArray[Any]) -> tuple[float, Cache]:

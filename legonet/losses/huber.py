@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_scalar
+from legonet.formulas import Formulas
 
 
 class HuberLoss(Brick[Array]):
@@ -52,6 +53,12 @@ class HuberLoss(Brick[Array]):
     array([[0.  , 0.25],
            [0.5 , 0.  ]])
     """
+
+    formulas = Formulas(
+        ["e = y - t", "c = max(min(e, δ), -δ)", "L = sum(c * (e - c / 2)) / N"],
+        ["dy = dL * c / N"],
+        {"t": "target", "δ": "delta"},
+    )
 
     def __init__(self, *, delta: float = 1.0) -> None:
         self.delta = check_number("HuberLoss", "delta", delta, above=0)

@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, check_probabilities, quiet
 from legonet.brick import Brick
 from legonet.checks import check_scalar
+from legonet.formulas import Formulas
 
 
 class KLDivergenceLoss(Brick[Array]):
@@ -46,6 +47,8 @@ class KLDivergenceLoss(Brick[Array]):
     array([[-0.5  , -0.   ],
            [-0.125, -0.375]])
     """
+
+    formulas = Formulas(["L = sum(where(t > 0, t * (log(t) - y), 0)) / N"], ["dy = -dL * t / N"], {"t": "target"})
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:

@@ -5,6 +5,7 @@ import numpy as np
 from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.checks import check_scalar
+from legonet.formulas import Formulas
 
 
 class L1Loss(Brick[Array]):
@@ -43,6 +44,8 @@ class L1Loss(Brick[Array]):
     array([[0. , 0.5],
            [0.5, 0. ]])
     """
+
+    formulas = Formulas(["L = sum(abs(y - t)) / N"], ["dy = dL * sign(y - t) / N"], {"t": "target"})
 
     @quiet
     def forward(self, y: Array, target: Array) -> tuple[float, Array]:

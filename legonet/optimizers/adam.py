@@ -8,6 +8,7 @@ import numpy as np
 
 from legonet.arrays import Array
 from legonet.checks import check_number
+from legonet.formulas import Formulas
 from legonet.optimizers.groups import Group, Parameters
 from legonet.optimizers.optimizer import Optimizer, squarable
 
@@ -101,6 +102,28 @@ class Adam(Optimizer):
     beta1 = property(attrgetter("_beta1"), doc="β₁, how much of the mean gradient is kept in a step.")
     beta2 = property(attrgetter("_beta2"), doc="β₂, how much of the mean square is kept in a step.")
     eps = property(attrgetter("_eps"), doc="ε, what keeps the step small where the gradient is nearly zero.")
+
+    letters = ("m", "v")
+
+    def update_formulas(self, lr: float, weight_decay: float) -> Formulas:
+        """Return the formulas of `update`."""
+        lines, g = ([], "g") if not weight_decay else (["d = g + λ * θ"], "d")
+        return self._stated([*lines, *self._means(g)], "θ_new = θ - α * m̂ / (sqrt(v̂) + ε)", lr, weight_decay)
+
+    def _means(self, g: str) -> list[str]:
+        means = [f"m = β_1 * m_old + (1 - β_1) * {g}", f"v = β_2 * v_old + (1 - β_2) * {g} ** 2"]
+        return [*means, "m̂ = m / (1 - β_1**t)", "v̂ = v / (1 - β_2**t)"]
+
+    def _stated(self, means: list[str], step: str, lr: float, weight_decay: float) -> Formulas:
+        names = {
+            "α": lr,
+            "λ": weight_decay,
+            "β_1": self._beta1,
+            "β_2": self._beta2,
+            "ε": self._eps,
+            "t": self.steps + 1,
+        }
+        return Formulas([*means, step], [], names)
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), the corrections drawn together."""

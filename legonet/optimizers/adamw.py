@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from legonet.arrays import Array
+from legonet.formulas import Formulas
 from legonet.optimizers.adam import Adam
 from legonet.optimizers.groups import Group, Parameters
 
@@ -80,6 +81,11 @@ class AdamW(Adam):
         groups: Sequence[Group] = (),
     ) -> None:
         super().__init__(parameters, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, groups=groups)
+
+    def update_formulas(self, lr: float, weight_decay: float) -> Formulas:
+        """Return the formulas of `update`."""
+        decay = " + λ * θ" if weight_decay else ""
+        return self._stated(self._means("g"), f"θ_new = θ - α * (m̂ / (sqrt(v̂) + ε){decay})", lr, weight_decay)
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α λ θ, then Adam's θ ← θ - α m̂ / (√v̂ + ε), which does not depend on θ."""

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from legonet.arrays import Array, check_array
+from legonet.arrays import Array, brief, check_array
+from legonet.errors import OptionError
 from legonet.optimizers.groups import Group, Options, Parameters, read_parameters
 from legonet.parameter import Parameter
 
@@ -65,14 +66,14 @@ class FlatParameters:
     """
 
     def __init__(self, who: str, parameters: Parameters, groups: Sequence[Group] = ()) -> None:
-        self.__setstate__(read_parameters(who, parameters, groups))
+        self.__setstate__((who, *read_parameters(who, parameters, groups)))
 
     # A copied view is an array of its own: a copy of this gathers the copied parameters anew.
-    def __getstate__(self) -> tuple[tuple[Parameter, ...], list[Options]]:
-        return tuple(parameter for parameter, _, _ in self._views), self._options
+    def __getstate__(self) -> tuple[str, tuple[Parameter, ...], list[Options]]:
+        return self._who, tuple(parameter for parameter, _, _ in self._views), self._options
 
-    def __setstate__(self, state: tuple[tuple[Parameter, ...], list[Options]]) -> None:
-        parameters, self._options = state
+    def __setstate__(self, state: tuple[str, tuple[Parameter, ...], list[Options]]) -> None:
+        self._who, parameters, self._options = state
         self._views = [(parameter, parameter.value, parameter.grad) for parameter in parameters]
         self._gather()
 
@@ -98,12 +99,39 @@ class FlatParameters:
                 break
         return self._vectors
 
+    def piece_of(self, parameter: Parameter) -> tuple[int, slice, Options]:
+        """Return where a parameter lies: the number of its vectors, its piece of them, and what goes for it.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            One of those that were given.
+
+        Returns
+        -------
+        tuple
+            ``(number, piece, options)``: ``vectors()[number].theta[piece]`` is its value.
+
+        Raises
+        ------
+        OptionError
+            If it is none of those that were given.
+        """
+        for number, (some, flat) in enumerate(zip(self._groups, self._vectors, strict=True)):
+            end = 0
+            for each in some:
+                start, end = end, end + each.value.size
+                if each is parameter:
+                    return number, slice(start, end), flat.options
+        raise OptionError(f"{self._who} needs a parameter that it moves, but got {brief(repr(parameter), 80)}")
+
     def _gather(self) -> None:
         alike: dict[tuple[np.dtype[Any], Options], list[Parameter]] = {}
         for (parameter, value, _), options in zip(self._views, self._options, strict=True):
             check_array(parameter, "value", parameter.value, value.shape, value.dtype)
             check_array(parameter, "grad", parameter.grad, value.shape, value.dtype)
             alike.setdefault((value.dtype, options), []).append(parameter)
+        self._groups = [*alike.values()]
         self._vectors = [Flat(*_lay_end_to_end(some), options) for (_, options), some in alike.items()]
         self._views = [(parameter, parameter.value, parameter.grad) for parameter, _, _ in self._views]
 

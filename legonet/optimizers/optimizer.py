@@ -9,8 +9,10 @@ import numpy as np
 
 from legonet.arrays import Array, quiet
 from legonet.checks import check_number
+from legonet.formulas import Formulas
 from legonet.optimizers.flat import FlatParameters
 from legonet.optimizers.groups import Group, Parameters, read_groups
+from legonet.parameter import Parameter
 
 
 class Optimizer(ABC):
@@ -73,6 +75,9 @@ class Optimizer(ABC):
 
     shown: ClassVar[tuple[str, ...]] = ()
     """The names of a subclass's own options, for its ``repr``."""
+
+    letters: ClassVar[tuple[str, ...]] = ()
+    """What the formulas call the vectors that are kept, in their order."""
 
     def __init__(
         self,
@@ -137,6 +142,78 @@ class Optimizer(ABC):
         weight_decay : float
             Their weight decay.
         """
+
+    def update_formulas(self, lr: float, weight_decay: float) -> Formulas | None:
+        """Return what the next `update` computes, for `legonet.explain`; None if the optimizer does not state it.
+
+        Parameters
+        ----------
+        lr : float
+            The learning rate.
+        weight_decay : float
+            The weight decay.
+
+        Returns
+        -------
+        Formulas or None
+            Its ``forward`` leads from ``θ``, ``g`` and what is kept, such as ``v_old``, to ``v`` and ``θ_new``.
+        """
+        return None
+
+    def formulas(self, parameter: Parameter) -> Formulas | None:
+        """Return what the next step does to a parameter; None if it is frozen or the optimizer states no formulas.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            One of those that the optimizer moves.
+
+        Returns
+        -------
+        Formulas or None
+            As `update_formulas`, with the options that go for this parameter.
+
+        Raises
+        ------
+        OptionError
+            If the optimizer does not move it.
+        """
+        _, _, (lr_factor, decay, frozen) = self._flat.piece_of(parameter)
+        decay = self._weight_decay if decay is None else decay
+        return None if frozen else self.update_formulas(self._lr * lr_factor, decay)
+
+    def state(self, parameter: Parameter) -> dict[str, Array]:
+        """Return what is kept for a parameter from step to step, as copies by the letters of the formulas.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            One of those that the optimizer moves.
+
+        Returns
+        -------
+        dict
+            Arrays in the shape of the parameter, zeros before the first step; empty if nothing is kept.
+
+        Raises
+        ------
+        OptionError
+            If the optimizer does not move it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from legonet import SGD, Parameter
+        >>> weight = Parameter(np.array([1.0, 2.0]))
+        >>> sgd = SGD([weight], lr=0.1, momentum=0.9)
+        >>> weight.grad += np.array([0.5, -1.0])
+        >>> sgd.step()
+        >>> sgd.state(weight)
+        {'v': array([ 0.5, -1. ])}
+        """
+        number, piece, _ = self._flat.piece_of(parameter)
+        slots = zip(self.letters, self._slots[number], strict=False)
+        return {letter: slot[piece].reshape(parameter.value.shape).copy() for letter, slot in slots}
 
     def __repr__(self) -> str:
         options = [f"{name}={_show(getattr(self, name))}" for name in ("lr", *self.shown, "weight_decay")]

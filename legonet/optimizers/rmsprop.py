@@ -7,6 +7,7 @@ import numpy as np
 
 from legonet.arrays import Array
 from legonet.checks import check_number
+from legonet.formulas import Formulas
 from legonet.optimizers.groups import Group, Parameters
 from legonet.optimizers.optimizer import Optimizer, squarable
 
@@ -96,6 +97,18 @@ class RMSProp(Optimizer):
     rho = property(attrgetter("_rho"), doc="ρ, how much of the mean square is kept in a step.")
     eps = property(attrgetter("_eps"), doc="ε, what keeps the step small where the gradient is nearly zero.")
     momentum = property(attrgetter("_momentum"), doc="μ, how much of the steps before is kept.")
+
+    letters = ("v", "b")
+
+    def update_formulas(self, lr: float, weight_decay: float) -> Formulas:
+        """Return the formulas of `update`."""
+        lines, g = ([], "g") if not weight_decay else (["d = g + λ * θ"], "d")
+        lines.append(f"v = ρ * v_old + (1 - ρ) * {g} ** 2")
+        step = f"{g} / (sqrt(v) + ε)"
+        if self._momentum:
+            lines, step = [*lines, f"b = μ * b_old + {step}"], "b"
+        names = {"α": lr, "λ": weight_decay, "ρ": self._rho, "ε": self._eps, "μ": self._momentum}
+        return Formulas([*lines, f"θ_new = θ - α * {step}"], [], names)
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α b, with b ← μ b + g / (√v + ε)."""

@@ -6,6 +6,7 @@ from operator import attrgetter
 from legonet.arrays import Array
 from legonet.checks import check_flag, check_number
 from legonet.errors import OptionError
+from legonet.formulas import Formulas
 from legonet.optimizers.groups import Group, Parameters
 from legonet.optimizers.optimizer import Optimizer
 
@@ -94,6 +95,17 @@ class SGD(Optimizer):
 
     momentum = property(attrgetter("_momentum"), doc="μ, how much of the velocity is kept in a step.")
     nesterov = property(attrgetter("_nesterov"), doc="Whether a step looks ahead along the velocity.")
+
+    letters = ("v",)
+
+    def update_formulas(self, lr: float, weight_decay: float) -> Formulas:
+        """Return the formulas of `update`."""
+        lines, g = ([], "g") if not weight_decay else (["d = g + λ * θ"], "d")
+        step = g
+        if self._momentum:
+            lines.append(f"v = μ * v_old + {g}")
+            step = f"({g} + μ * v)" if self._nesterov else "v"
+        return Formulas([*lines, f"θ_new = θ - α * {step}"], [], {"α": lr, "λ": weight_decay, "μ": self._momentum})
 
     def update(self, theta: Array, g: Array, slots: list[Array], lr: float, weight_decay: float) -> None:
         """θ ← θ - α v, with v ← μ v + g; with Nesterov's momentum, θ ← θ - α (g + μ v)."""

@@ -7,6 +7,7 @@ import numpy as np
 from legonet.arrays import quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_parameters, check_scalar, counted
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import sum_of_squares
 
@@ -63,6 +64,16 @@ class ElasticNetRegularizer(Brick[None]):
         self.weights = check_parameters(who, weights)
         self.l1_strength = check_number(who, "l1_strength", l1_strength, at_least=0)
         self.l2_strength = check_number(who, "l2_strength", l2_strength, at_least=0)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas, of all weights."""
+        names = {f"W{number}": weight for number, weight in enumerate(self.weights)}
+        sizes = " + ".join(f"sum(abs({name}))" for name in names) or "0"
+        squares = " + ".join(f"sum({name} ** 2)" for name in names) or "0"
+        backward = [f"d{name} = dR * (λ_1 * sign({name}) + λ_2 * {name})" for name in names]
+        options = {"λ_1": "l1_strength", "λ_2": "l2_strength"}
+        return Formulas([f"R = λ_1 * ({sizes}) + λ_2 / 2 * ({squares})"], backward, {**names, **options})
 
     @quiet
     def forward(self) -> tuple[float, None]:

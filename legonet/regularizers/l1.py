@@ -7,6 +7,7 @@ import numpy as np
 from legonet.arrays import quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_parameters, check_scalar, counted
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 
 
@@ -55,6 +56,15 @@ class L1Regularizer(Brick[None]):
     def __init__(self, weights: Iterable[Parameter], *, strength: float) -> None:
         self.weights = check_parameters("L1Regularizer", weights)
         self.strength = check_number("L1Regularizer", "strength", strength, at_least=0)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas, of all weights."""
+        names = {f"W{number}": weight for number, weight in enumerate(self.weights)}
+        total = " + ".join(f"sum(abs({name}))" for name in names) or "0"
+        return Formulas(
+            [f"R = λ * ({total})"], [f"d{name} = dR * λ * sign({name})" for name in names], {**names, "λ": "strength"}
+        )
 
     @quiet
     def forward(self) -> tuple[float, None]:

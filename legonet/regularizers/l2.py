@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from legonet.arrays import quiet
 from legonet.brick import Brick
 from legonet.checks import check_number, check_parameters, check_scalar, counted
+from legonet.formulas import Formulas
 from legonet.parameter import Parameter
 from legonet.special import sum_of_squares
 
@@ -56,6 +57,15 @@ class L2Regularizer(Brick[None]):
     def __init__(self, weights: Iterable[Parameter], *, strength: float) -> None:
         self.weights = check_parameters("L2Regularizer", weights)
         self.strength = check_number("L2Regularizer", "strength", strength, at_least=0)
+
+    @property
+    def formulas(self) -> Formulas:
+        """Both formulas, of all weights."""
+        names = {f"W{number}": weight for number, weight in enumerate(self.weights)}
+        total = " + ".join(f"sum({name} ** 2)" for name in names) or "0"
+        return Formulas(
+            [f"R = λ / 2 * ({total})"], [f"d{name} = dR * λ * {name}" for name in names], {**names, "λ": "strength"}
+        )
 
     @quiet
     def forward(self) -> tuple[float, None]:

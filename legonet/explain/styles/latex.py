@@ -68,11 +68,14 @@ class Latex(Style):
 
     def number(self, value: Any) -> str:
         if isinstance(value, float):
-            if not math.isfinite(value):
-                return r"\text{NaN}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-            digits, _, exponent = f"{value:.6g}".partition("e")
-            return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else digits
+            return self.figure(f"{value:.6g}" if math.isfinite(value) else str(value).replace("nan", "NaN"))
         return str(value)
+
+    def figure(self, text: str) -> str:
+        if text in ("NaN", "inf", "-inf"):
+            return {"NaN": r"\text{NaN}", "inf": r"\infty", "-inf": r"-\infty"}[text]
+        digits, _, exponent = text.partition("e")
+        return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else text
 
     def entry(self, array: str, index: Sequence[str]) -> str:
         return (

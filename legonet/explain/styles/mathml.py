@@ -45,23 +45,25 @@ class MathML(Style):
 
     def number(self, value: Any) -> str:
         if isinstance(value, float):
-            if not math.isfinite(value):
-                return "<mi>NaN</mi>" if math.isnan(value) else ("" if value > 0 else "<mo>−</mo>") + "<mi>∞</mi>"
-            digits, _, exponent = f"{abs(value):.6g}".partition("e")
-            sign = "<mo>−</mo>" if value < 0 else ""
-            if exponent:
-                power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>".replace("<mn>-", "<mn>−")
-                return f"<mrow>{sign}<mn>{digits}</mn><mo>·</mo>{power}</mrow>"
-            return f"{sign}<mn>{digits}</mn>"
+            return self.figure(f"{value:.6g}" if math.isfinite(value) else str(value).replace("nan", "NaN"))
+        if isinstance(value, int) and value < 0:
+            return f"<mo>−</mo><mn>{-value}</mn>"
         return f"<mn>{value}</mn>"
+
+    def figure(self, text: str) -> str:
+        sign, text = ("<mo>−</mo>", text[1:]) if text.startswith("-") else ("", text)
+        if text in ("NaN", "inf"):
+            return sign + ("<mi>NaN</mi>" if text == "NaN" else "<mi>∞</mi>")
+        digits, _, exponent = text.partition("e")
+        if not exponent:
+            return f"{sign}<mn>{digits}</mn>"
+        power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>".replace("<mn>-", "<mn>−")
+        return f"<mrow>{sign}<mn>{digits}</mn><mo>·</mo>{power}</mrow>"
 
     def entry(self, array: str, index: Sequence[str]) -> str:
         inside = "<mo>,</mo>".join(i if i.startswith("<") else f"<mn>{i}</mn>" for i in index)
-        return f"<msub>{self.grouped(array)}<mrow><mo>[</mo>{inside}<mo>]</mo></mrow></msub>"
-
-    def grouped(self, body: str) -> str:
-        """Make one element of several."""
-        return f"<mrow>{body}</mrow>"
+        brackets = '<mo stretchy="false">[</mo>', '<mo stretchy="false">]</mo>'
+        return f"<mrow>{array}{brackets[0]}{inside}{brackets[1]}</mrow>"
 
     def joined(self, operator: str, left: str, right: str) -> str:
         if operator == "@":

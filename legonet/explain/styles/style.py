@@ -91,6 +91,10 @@ class Style(ABC):
     def rest(self, count: int, value: str) -> str:
         """Write what is left out of a sum; `value` is what it adds up to, empty among symbols."""
 
+    def figure(self, text: str) -> str:
+        """Write a number that has been made a text already."""
+        return text
+
     @abstractmethod
     def negative(self, body: str) -> str:
         """Write a minus sign before something."""
