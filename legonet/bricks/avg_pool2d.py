@@ -73,12 +73,13 @@ class AvgPool2d(Brick[Form]):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        read, reached, (rows, columns) = self.window.reads, self.window.reaches, self.window.kernel_size
-        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
-        places = f"dy[n, c, {reached(0, 'h', 'u')}, {reached(1, 'w', 'v')}]"
+        window, (rows, columns) = self.window, self.window.kernel_size
+        dx = f"sum(dy[n, c, {window.reaches('hw', 'uv')}], u, v)"
+        if window.tiles:
+            dx = f"dy[n, c, {window.tile_of('hw')}]"
         return Formulas(
-            [f"y[n, c, i, j] = sum({patch}, u, v) / {rows * columns}"],
-            [f"dx[n, c, h, w] = sum({places}, u, v) / {rows * columns}"],
+            [f"y[n, c, i, j] = mean(x[n, c, {window.reads('ij', 'uv')}], u, v)"],
+            [f"dx[n, c, h, w] = {dx} / {rows * columns}"],
             {"u": range(rows), "v": range(columns)},
         )
 

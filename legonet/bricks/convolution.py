@@ -53,6 +53,21 @@ class Convolution(Brick[Array]):
         if bias is not False:
             self.bias = initialize(who, "bias", zeros if bias is True else bias, rng, (self.outputs,), dtype)
 
+    def _channels(self, c: str, o: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+        """Return how formulas speak of channels: c of the image that the window moves over, and o of its places.
+
+        First for what is summed at a place: the channel of the image, its number in W, and the letter to sum over; then
+        for what is summed at a pixel: the channel of the places, the number in W of the pixel's, and the letter.
+        """
+        if self.groups == 1:
+            return (c, c, f"{c}, "), (o, c, f"{o}, ")
+        sizes = {"c": self.inputs // self.groups, "o": self.outputs // self.groups}
+        if sizes[c] == sizes[o] == 1:  # depthwise: each channel sees its own
+            return (o, "0", ""), (c, "0", "")
+        first = o if sizes[o] == 1 else f"{o} // {sizes[o]}"  # the first channel of the group of o
+        first = first if sizes[c] == 1 else f"{first} * {sizes[c]}"
+        return (f"{first} + {c}", c, f"{c}, "), (o, f"{c} - {first}", f"{o}, ")
+
     def __repr__(self) -> str:
         dtype = self.weight.value.dtype
         options = self._options() + ("" if self.groups == 1 else f", groups={self.groups}")
@@ -70,13 +85,6 @@ class LinearOnPatches(Convolution):
 
     These are its passes for images of any number of axes, (batch, channels, *space).
     """
-
-    def _channels(self) -> tuple[str, str, str]:
-        """Return the channel of x that c of W is, the reverse, and a factor that is 0 between groups."""
-        size, outputs = self.inputs // self.groups, self.outputs // self.groups
-        if self.groups == 1:
-            return "c", "c", ""
-        return f"o // {outputs} * {size} + c", f"c % {size}", f" * (c // {size} == o // {outputs})"
 
     def _weigh(self, x: Array) -> Array:
         """Return y = Wᵀ P + b."""

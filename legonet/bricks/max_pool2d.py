@@ -75,15 +75,15 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
     @property
     def formulas(self) -> Formulas:
         """Both formulas; k is the cell of the first largest pixel at place (i, j) of the window."""
-        (rows, columns), read = self.window.kernel_size, self.window.reads
-        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
-        h, w = read(0, "i", f"(k[n, c, i, j] // {columns})"), read(1, "j", f"(k[n, c, i, j] % {columns})")
+        window, (rows, columns) = self.window, self.window.kernel_size
+        patch, place = f"x[n, c, {window.reads('ij', 'uv')}]", window.reaches("hw", "uv")
+        dx = f"sum(dy[n, c, {place}] * (k[n, c, {place}] == {window.number('u', 'v')}), u, v)"
+        if window.tiles:
+            place = window.tile_of("hw")
+            dx = f"dy[n, c, {place}] * (k[n, c, {place}] == {window.number(*window.cell_of('hw'))})"
         return Formulas(
             [f"y[n, c, i, j] = max({patch}, u, v)"],
-            [
-                f"k[n, c, i, j] = argmax({patch}, u, v)",
-                f"dx[n, c, h, w] = sum(dy[n, c, i, j] * ({h} == h) * ({w} == w), i, j)",
-            ],
+            [f"k[n, c, i, j] = argmax({patch}, u, v)", f"dx[n, c, h, w] = {dx}"],
             {
                 "u": range(rows),
                 "v": range(columns),
