@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.bricks.window_formulas import reaches, reads, tile_of, tiles
 from legonet.formulas import Formulas
 
 
@@ -74,11 +75,11 @@ class AvgPool2d(Brick[Form]):
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
         window, (rows, columns) = self.window, self.window.kernel_size
-        dx = f"sum(dy[n, c, {window.reaches('hw', 'uv')}], u, v)"
-        if window.tiles:
-            dx = f"dy[n, c, {window.tile_of('hw')}]"
+        dx = f"sum(dy[n, c, {reaches(window, 'hw', 'uv')}], u, v)"
+        if tiles(window):
+            dx = f"dy[n, c, {tile_of(window, 'hw')}]"
         return Formulas(
-            [f"y[n, c, i, j] = mean(x[n, c, {window.reads('ij', 'uv')}], u, v)"],
+            [f"y[n, c, i, j] = mean(x[n, c, {reads(window, 'ij', 'uv')}], u, v)"],
             [f"dx[n, c, h, w] = {dx} / {rows * columns}"],
             {"u": range(rows), "v": range(columns)},
         )

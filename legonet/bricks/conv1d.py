@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -121,8 +122,8 @@ class Conv1d(LinearOnPatches):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place i of the window has a step t at its cell u."""
-        (c, in_W, over), (o, of_W, overs) = self._channels("c", "o")
-        read, reached = self.window.reads("i", "u"), self.window.reaches("t", "u")
+        (c, in_W, over), (o, of_W, overs) = channels(self, "c", "o")
+        read, reached = reads(self.window, "i", "u"), reaches(self.window, "t", "u")
         return Formulas(
             [f"z[n, i, o] = sum(x[n, {read}, {c}] * W[{in_W}, u, o], {over}u) + b[o]"],
             [

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -125,8 +126,8 @@ class Conv2d(LinearOnPatches):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        (c, in_W, over), (o, of_W, overs) = self._channels("c", "o")
-        read, reached = self.window.reads("ij", "uv"), self.window.reaches("hw", "uv")
+        (c, in_W, over), (o, of_W, overs) = channels(self, "c", "o")
+        read, reached = reads(self.window, "ij", "uv"), reaches(self.window, "hw", "uv")
         return Formulas(
             [f"z[n, o, i, j] = sum(x[n, {c}, {read}] * W[{in_W}, u, v, o], {over}u, v) + b[o]"],
             [

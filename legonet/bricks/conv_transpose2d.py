@@ -7,6 +7,7 @@ from legonet.arrays import Array, brief, check_array, quiet
 from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.errors import OptionError, ShapeError
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
@@ -124,8 +125,8 @@ class ConvTranspose2d(Convolution):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        (o, in_W, over), (c, of_W, overs) = self._channels("o", "c")
-        read, reached = self.window.reads("ij", "uv"), self.window.reaches("hw", "uv")
+        (o, in_W, over), (c, of_W, overs) = channels(self, "o", "c")
+        read, reached = reads(self.window, "ij", "uv"), reaches(self.window, "hw", "uv")
         return Formulas(
             [f"z[n, o, h, w] = sum(x[n, {c}, {reached}] * W[{c}, u, v, {of_W}], {overs}u, v) + b[o]"],
             [

@@ -53,21 +53,6 @@ class Convolution(Brick[Array]):
         if bias is not False:
             self.bias = initialize(who, "bias", zeros if bias is True else bias, rng, (self.outputs,), dtype)
 
-    def _channels(self, c: str, o: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
-        """Return how formulas speak of channels: c of the image that the window moves over, and o of its places.
-
-        First for what is summed at a place: the channel of the image, its number in W, and the letter to sum over; then
-        for what is summed at a pixel: the channel of the places, the number in W of the pixel's, and the letter.
-        """
-        if self.groups == 1:
-            return (c, c, f"{c}, "), (o, c, f"{o}, ")
-        sizes = {"c": self.inputs // self.groups, "o": self.outputs // self.groups}
-        if sizes[c] == sizes[o] == 1:  # depthwise: each channel sees its own
-            return (o, "0", ""), (c, "0", "")
-        first = o if sizes[o] == 1 else f"{o} // {sizes[o]}"  # the first channel of the group of o
-        first = first if sizes[c] == 1 else f"{first} * {sizes[c]}"
-        return (f"{first} + {c}", c, f"{c}, "), (o, f"{c} - {first}", f"{o}, ")
-
     def __repr__(self) -> str:
         dtype = self.weight.value.dtype
         options = self._options() + ("" if self.groups == 1 else f", groups={self.groups}")

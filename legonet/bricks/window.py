@@ -72,39 +72,6 @@ class Window(NamedTuple):
             needed = " and ".join(f"{name} >= {n}" for name, n in zip(names, least, strict=True))
             raise ShapeError(f"{brief(who, 80)} needs x of {needed}, but x has shape {brief(str(shape))}")
 
-    def reads(self, places: str, cells: str) -> str:
-        """Return the formula of the pixel that a place of the window has at one of its cells: ``"2 * i + u - 1"``."""
-        axes = zip(places, cells, self.stride, self.padding, self.dilation, strict=True)
-        return ", ".join(f"{_times(s, i)} + {_times(d, u)}{f' - {p}' if p else ''}" for i, u, s, p, d in axes)
-
-    def reaches(self, pixels: str, cells: str) -> str:
-        """Return the formula of the place that has a pixel at one of its cells; no whole number if none has."""
-        axes = zip(pixels, cells, self.stride, self.padding, self.dilation, strict=True)
-        found = [(f"{h}{f' + {p}' if p else ''} - {_times(d, u)}", s) for h, u, s, p, d in axes]
-        return ", ".join(place if s == 1 else f"({place}) / {s}" for place, s in found)
-
-    @property
-    def tiles(self) -> bool:
-        """Whether no pixel is seen twice, and none between two places is missed: places lie side by side like tiles."""
-        return self.stride == self.extent
-
-    def tile_of(self, pixels: str) -> str:
-        """Return the formula of the place that has a pixel, of a window that tiles the image."""
-        return ", ".join(h if s == 1 else f"{h} // {s}" for h, s in self._padded(pixels))
-
-    def cell_of(self, pixels: str) -> list[str]:
-        """Return the formulas of the cell at which it has the pixel, one for each axis."""
-        return ["0" if s == 1 else f"({h} % {s})" for h, s in self._padded(pixels)]
-
-    def _padded(self, pixels: str) -> list[tuple[str, int]]:
-        axes = zip(pixels, self.padding, self.stride, strict=True)
-        return [(f"({h} + {p})" if p else h, s) for h, p, s in axes]
-
-    def number(self, u: str, v: str) -> str:
-        """Return the formula of the number of a cell, as the cells are counted through row by row."""
-        rows, columns = self.kernel_size
-        return v if rows == 1 else u if columns == 1 else f"{columns} * {u} + {v}"
-
     def show(self, stride: Sizes | None = None) -> str:
         """Return the options as they are written, without the usual ones; the usual stride is 1 or another one."""
         ones = (1,) * len(self.kernel_size)
@@ -112,10 +79,6 @@ class Window(NamedTuple):
         given = {name: getattr(self, name) for name in usual}
         shown = [f", {name}={show_sizes(value)}" for name, value in given.items() if value != usual[name]]
         return show_sizes(self.kernel_size) + "".join(shown)
-
-
-def _times(factor: int, letter: str) -> str:
-    return letter if factor == 1 else f"{factor} * {letter}"
 
 
 def check_sizes(who: str, name: str, value: int | Sizes, axes: int, *, at_least: int = 0) -> Sizes:

@@ -453,7 +453,7 @@ class Calculator:
 
         Terms that are not there, because an index is outside of its array or a comparison of indices is false, are left
         out. Of a sum of more than `most` others the first ones and the last are written out; between them stands
-        ``rest(count, value)``, the sum of those in between; so it is with ``max`` and ``min``.
+        ``rest(count, value)``, the sum of those in between.
         """
         self.most, self.shape, self.reach = max(most, 2), shape, {}
         with np.errstate(all="ignore"):
@@ -552,15 +552,17 @@ class Calculator:
         return np.flatnonzero(there)
 
     def _some_terms(self, name: str, every: Any, values: Array, term: Callable[[int], ast.expr]) -> list[ast.expr]:
-        """Write terms out, by their numbers; of many the first ones and the last, and what the rest comes to."""
+        """Write terms out, by their numbers; of a long sum the first ones and the last, and what the rest comes to."""
         numbers = [int(number) for number in every[: self.most]]
         if len(every) <= self.most:
             return [*map(term, numbers)]
-        if name == "argmax":
+        if name in ("max", "min", "argmax"):
+            if name != "argmax":  # the one that is taken is among those that are shown
+                taken = int(values[every].argmax() if name == "max" else values[every].argmin())
+                numbers[-1] = int(every[max(taken, self.most - 1)])
             return [*map(term, numbers), ast.Constant(Ellipsis)]
         middle = every[self.most - 2 : -1]
-        value = REDUCE["sum" if name == "mean" else name](values[middle])
-        counted: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(value))]
+        counted: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(np.sum(values[middle])))]
         rest = ast.Call(ast.Name("rest", ast.Load()), counted, [])
         return [*map(term, numbers[: self.most - 2]), rest, term(int(every[-1]))]
 
@@ -788,10 +790,6 @@ def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
     index: list[ast.expr] = [ast.Constant(i) for i in where]
     inside = index[0] if len(index) == 1 else ast.Tuple(index, ast.Load())
     return ast.Subscript(ast.Name(name, ast.Load()), inside, ast.Load())
-
-
-def _number(calculator: Calculator, node: ast.expr) -> float:
-    return float(np.asarray(calculator.value(node)[0]))
 
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
