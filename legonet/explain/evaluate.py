@@ -24,6 +24,9 @@ MUCH = 2_000_000
 FEW = 200
 """So many at most."""
 
+COUNTED = 25
+"""Where a number of terms is looked for, as by argmax, so many are written out: they are counted by the reader."""
+
 _erf = np.vectorize(math.erf, otypes=[float])
 
 
@@ -314,7 +317,10 @@ class Calculator:
         keep = axes is not None
         count = math.prod(value.shape) if axes is None else math.prod(np.array(value.shape)[list(np.atleast_1d(axes))])
         if name == "argmax":
-            return self._first_largest(value, axes), 0.0
+            lost = np.isneginf(value).any()  # as infinite as what is beyond the end, which is never chosen
+            inside = np.broadcast_to(self._is_there(node.args[0]) if lost else True, value.shape)
+            chosen = inside & ((value == value.max(axis=axes, keepdims=True)) | np.isnan(value))
+            return self._first_largest(chosen, axes), 0.0
         if name in ("max", "min"):
             if not count:
                 raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
@@ -554,8 +560,8 @@ class Calculator:
     def _some_terms(self, name: str, every: Any, values: Array, term: Callable[[int], ast.expr]) -> list[ast.expr]:
         """Write terms out, by their numbers; of a long sum the first ones and the last, and what the rest comes to."""
         numbers = [int(number) for number in every[: self.most]]
-        if len(every) <= self.most:
-            return [*map(term, numbers)]
+        if len(every) <= (COUNTED if name == "argmax" else self.most):
+            return [term(int(number)) for number in every]
         if name in ("max", "min", "argmax"):
             if name != "argmax":  # the one that is taken is among those that are shown
                 taken = int(values[every].argmax() if name == "max" else values[every].argmin())
