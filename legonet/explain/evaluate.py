@@ -24,6 +24,9 @@ MUCH = 2_000_000
 FEW = 200
 """So many at most."""
 
+COUNTED = 25
+"""Where a number of terms is looked for, as by argmax, so many are written out: they are counted by the reader."""
+
 _erf = np.vectorize(math.erf, otypes=[float])
 
 
@@ -314,7 +317,10 @@ class Calculator:
         keep = axes is not None
         count = math.prod(value.shape) if axes is None else math.prod(np.array(value.shape)[list(np.atleast_1d(axes))])
         if name == "argmax":
-            return self._first_largest(value, axes), 0.0
+            lost = np.isneginf(value).any()  # as infinite as what is beyond the end, which is never chosen
+            inside = np.broadcast_to(self._is_there(node.args[0]) if lost else True, value.shape)
+            chosen = inside & ((value == value.max(axis=axes, keepdims=True)) | np.isnan(value))
+            return self._first_largest(chosen, axes), 0.0
         if name in ("max", "min"):
             if not count:
                 raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
@@ -453,7 +459,7 @@ class Calculator:
 
         Terms that are not there, because an index is outside of its array or a comparison of indices is false, are left
         out. Of a sum of more than `most` others the first ones and the last are written out; between them stands
-        ``rest(count, value)``, the sum of those in between; so it is with ``max`` and ``min``.
+        ``rest(count, value)``, the sum of those in between.
         """
         self.most, self.shape, self.reach = max(most, 2), shape, {}
         with np.errstate(all="ignore"):
@@ -552,15 +558,17 @@ class Calculator:
         return np.flatnonzero(there)
 
     def _some_terms(self, name: str, every: Any, values: Array, term: Callable[[int], ast.expr]) -> list[ast.expr]:
-        """Write terms out, by their numbers; of many the first ones and the last, and what the rest comes to."""
+        """Write terms out, by their numbers; of a long sum the first ones and the last, and what the rest comes to."""
         numbers = [int(number) for number in every[: self.most]]
-        if len(every) <= self.most:
-            return [*map(term, numbers)]
-        if name == "argmax":
+        if len(every) <= (COUNTED if name == "argmax" else self.most):
+            return [term(int(number)) for number in every]
+        if name in ("max", "min", "argmax"):
+            if name != "argmax":  # the one that is taken is among those that are shown
+                taken = int(values[every].argmax() if name == "max" else values[every].argmin())
+                numbers[-1] = int(every[max(taken, self.most - 1)])
             return [*map(term, numbers), ast.Constant(Ellipsis)]
         middle = every[self.most - 2 : -1]
-        value = REDUCE["sum" if name == "mean" else name](values[middle])
-        counted: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(value))]
+        counted: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(np.sum(values[middle])))]
         rest = ast.Call(ast.Name("rest", ast.Load()), counted, [])
         return [*map(term, numbers[: self.most - 2]), rest, term(int(every[-1]))]
 
@@ -788,14 +796,6 @@ def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
     index: list[ast.expr] = [ast.Constant(i) for i in where]
     inside = index[0] if len(index) == 1 else ast.Tuple(index, ast.Load())
     return ast.Subscript(ast.Name(name, ast.Load()), inside, ast.Load())
-
-
-def _number(calculator: Calculator, node: ast.expr) -> float:
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):  # far quicker than by value
-        place = [index.value if isinstance(index, ast.Constant) else None for index in parts(node.slice)]
-        if node.value.id in calculator.operands and all(type(i) is int for i in place):
-            return float(calculator.operands[node.value.id][tuple(place)])
-    return float(np.asarray(calculator.value(node)[0]))
 
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
