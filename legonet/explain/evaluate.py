@@ -19,6 +19,10 @@ Pair: TypeAlias = tuple[Any, Any]
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
+MUCH = 2_000_000
+"""Of a formula of more products than that, whose result is known, only some entries are computed."""
+FEW = 200
+"""So many at most."""
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -82,8 +86,27 @@ class Calculator:
                     self._loop(group, step, shapes)
                 else:
                     (statement,) = group
-                    value, error = self.assigned(statement, shapes.get(statement.target))
+                    shape = shapes.get(statement.target)
+                    some = shape is not None and self.cost(statement, shape) > MUCH
+                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
                     self.operands[statement.target], self.errors[statement.target] = value, error
+
+    def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
+        """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
+        if not is_index_notation(statement, self._arrays()):
+            return 0
+        return math.prod(self.ranges(statement, shape).values())
+
+    def _some(self, statement: Statement, shape: Any) -> Pair:
+        """Return a few entries of a statement that costs too much, and NaN in the place of all others."""
+        each = self.cost(statement, shape) // max(math.prod(shape), 1)
+        count = min(max(MUCH // max(each, 1), 1), FEW)
+        flat = np.linspace(0, math.prod(shape) - 1, count).astype(int)
+        where = [tuple(map(int, np.unravel_index(number, shape))) for number in flat]
+        value, error = np.full(shape, np.nan), np.full(shape, np.nan)
+        places = tuple(np.transpose(where))
+        value[places], error[places] = self.entries(statement, shape, where)
+        return value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
@@ -590,6 +613,10 @@ class Calculator:
         if name in ("max", "min", "argmax"):
             shown = [at(place) for place in islice(places, self.most)]
             if len(places) > self.most:
+                if name != "argmax":  # the one that is taken is among those that are shown
+                    values = np.array([_number(self, at(place)) for place in places])
+                    taken = int(values.argmax() if name == "max" else values.argmin())
+                    shown[-1] = at(places[max(taken, self.most - 1)])
                 shown.append(ast.Constant(Ellipsis))
             return ast.Call(ast.Name(name, ast.Load()), shown, [])
         count = len(places) if not indices else math.prod(ranges[i] for i in indices)
@@ -686,6 +713,10 @@ def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
 
 
 def _number(calculator: Calculator, node: ast.expr) -> float:
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):  # far quicker than by value
+        place = [index.value if isinstance(index, ast.Constant) else None for index in parts(node.slice)]
+        if node.value.id in calculator.operands and all(type(i) is int for i in place):
+            return float(calculator.operands[node.value.id][tuple(place)])
     return float(np.asarray(calculator.value(node)[0]))
 
 
