@@ -133,10 +133,10 @@ class _Writer:
         )
 
     def _card(self, term: Term) -> str:
-        formula = "".join(self._formula(term))
-        result = self._result(term)
-        inside = f'<div class="pair"><div>{formula}</div><div>{result}</div></div>' if formula else result
-        return f'<div class="card">{inside}{"".join(self._chain(term))}{"".join(self._remarks(term))}</div>'
+        *above, beside = [*self._formula(term)] or [""]
+        pair = f'{"".join(above)}<div class="pair">{beside}<div>{self._result(term)}</div></div>'
+        more = "" if shown_of(term.value, self.most, self.most).whole or not np.size(term.value) else self._more(term)
+        return f'<div class="card">{pair}{more}{"".join(self._chain(term))}{"".join(self._remarks(term))}</div>'
 
     def symbol(self, term: Term) -> str:
         """Write the symbol of a term, which lights up with all others of it."""
@@ -187,9 +187,10 @@ class _Writer:
 
     def _matrix_of_mathml(self, value: Any) -> str:
         shown = shown_of(value, 4, 4)
+        width = max((len(row) for row in shown.rows if row is not None), default=1)
         lines = []
         for row in shown.rows:
-            cells = [None] if row is None else row
+            cells = (None,) * width if row is None else row
             drawn = "<mo>⋮</mo>" if row is None else "<mo>…</mo>"
             lines.append(
                 "<mtr>"
@@ -236,7 +237,7 @@ class _Writer:
         array = np.asarray(term.value if value is None else value)
         shown = shown_of(array, most, most)
         label = STYLE.symbol(term.symbol)
-        if not shown.rows:
+        if not array.size:
             return f'<p class="hint">{_math(label, "inline")} is empty, of shape {np.shape(array)}</p>'
         table = self._table(term, array, shown.rows, choose=value is None)
         sign = _math(f"{label}<mo>=</mo>" if not term.formula and not term.place else "<mo>=</mo>", "inline")
@@ -244,8 +245,7 @@ class _Writer:
         where = f' <span class="hint">{html.escape(shown.label)} of</span>' if shown.label else ""
         shape = f' <span class="hint">{" × ".join(map(str, array.shape))}</span>' if not shown.whole else ""
         own = self.ids[id(term)]
-        drawn = f'<div class="scroll"><div class="matrix {own}">{sign}{table}{where}{shape}</div></div>'
-        return drawn if shown.whole or value is not None else drawn + self._more(term, array)
+        return f'<div class="scroll"><div class="matrix {own}">{sign}{table}{where}{shape}</div></div>'
 
     def _table(self, term: Term, array: Any, rows: Any, choose: bool) -> str:
         largest, lines = largest_of(array), []
@@ -290,8 +290,9 @@ class _Writer:
             lines.append(f"computed by {term.brick or term.place}; it states no formula")
         return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
-    def _more(self, term: Term, array: Any) -> str:
+    def _more(self, term: Term) -> str:
         """Let more of a large array be seen, and all of it as a picture."""
+        array = np.asarray(term.value)
         shown = shown_of(array, self.more, self.more)
         table = self._table(term, array, shown.rows, choose=False)
         alt = f"All numbers of {term}: blue below zero, red above."
