@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from explain.article import explained as article
 from legonet import (
     LSTM,
     SGD,
@@ -24,15 +25,6 @@ from legonet import (
     TransformerBlock,
 )
 from legonet.explain import Explanation, explain
-
-
-def article() -> Explanation:
-    """Explain the step that the article works out."""
-    W1 = np.array([[-0.67746455, 0.37769425, -0.07365253], [-0.53663519, 0.60920496, 0.21149622]])
-    W2 = np.array([[-0.41491732, -0.30992816], [-0.31583913, -0.27706468], [-0.44701662, 0.15231059]])
-    net = Sequential(Linear(2, 3, weight=W1, bias=False), Sigmoid(), Linear(3, 2, weight=W2, bias=False), Sigmoid())
-    x, target = np.array([[1.76405235, 0.40015721]]), np.array([[1.0, 0.0]])
-    return explain(net, MSELoss(), x, target, optimizer=SGD(net.parameters(), lr=0.001))
 
 
 def residual() -> Explanation:
@@ -81,4 +73,6 @@ def large() -> Explanation:
     return explain(net, CrossEntropyLoss(), x, target, optimizer=Adam(net.parameters()))
 
 
-NETWORKS = {made.__name__: made for made in (article, residual, convolution, failing, lstm, transformer, large)}
+NETWORKS = {"article": article} | {
+    made.__name__: made for made in (residual, convolution, failing, lstm, transformer, large)
+}

@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.formulas import Formulas
 
 
@@ -73,9 +74,9 @@ class AvgPool2d(Brick[Form]):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        read, reached, (rows, columns) = self.window.reads, self.window.reaches, self.window.kernel_size
-        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
-        places = f"dy[n, c, {reached(0, 'h', 'u')}, {reached(1, 'w', 'v')}]"
+        window, (rows, columns) = self.window, self.window.kernel_size
+        patch = f"x[n, c, {reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}]"
+        places = f"dy[n, c, {reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}]"
         return Formulas(
             [f"y[n, c, i, j] = sum({patch}, u, v) / {rows * columns}"],
             [f"dx[n, c, h, w] = sum({places}, u, v) / {rows * columns}"],

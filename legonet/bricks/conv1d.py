@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -121,7 +122,7 @@ class Conv1d(LinearOnPatches):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place t of the window has a step s at its cell u."""
-        read, reached = self.window.reads(0, "t", "u"), self.window.reaches(0, "s", "u")
+        read, reached = reads(self.window, 0, "t", "u"), reaches(self.window, 0, "s", "u")
         x, c, same = self._channels()
         return Formulas(
             [f"z[n, t, o] = sum(x[n, {read}, {x}] * W[c, u, o], c, u) + b[o]"],

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -126,8 +127,8 @@ class Conv2d(LinearOnPatches):
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
         window = self.window
-        read = f"{window.reads(0, 'i', 'u')}, {window.reads(1, 'j', 'v')}"
-        reached = f"{window.reaches(0, 'h', 'u')}, {window.reaches(1, 'w', 'v')}"
+        read = f"{reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}"
+        reached = f"{reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}"
         x, c, same = self._channels()
         return Formulas(
             [f"z[n, o, i, j] = sum(x[n, {x}, {read}] * W[c, u, v, o], c, u, v) + b[o]"],

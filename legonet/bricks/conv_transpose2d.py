@@ -7,6 +7,7 @@ from legonet.arrays import Array, brief, check_array, quiet
 from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
+from legonet.bricks.window_formulas import reaches, reads
 from legonet.errors import OptionError, ShapeError
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
@@ -125,8 +126,8 @@ class ConvTranspose2d(Convolution):
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
         window = self.window
-        read = f"{window.reads(0, 'i', 'u')}, {window.reads(1, 'j', 'v')}"
-        reached = f"{window.reaches(0, 'h', 'u')}, {window.reaches(1, 'w', 'v')}"
+        read = f"{reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}"
+        reached = f"{reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}"
         o, z, same = "o", "o", ""
         if self.groups > 1:
             inputs, outputs = self.inputs // self.groups, self.outputs // self.groups

@@ -6,6 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
+from legonet.bricks.window_formulas import reads
 from legonet.formulas import Formulas
 
 
@@ -75,9 +76,12 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
     @property
     def formulas(self) -> Formulas:
         """Both formulas; k is the cell of the first largest pixel at place (i, j) of the window."""
-        (rows, columns), read = self.window.kernel_size, self.window.reads
-        patch = f"x[n, c, {read(0, 'i', 'u')}, {read(1, 'j', 'v')}]"
-        h, w = read(0, "i", f"(k[n, c, i, j] // {columns})"), read(1, "j", f"(k[n, c, i, j] % {columns})")
+        window, (rows, columns) = self.window, self.window.kernel_size
+        patch = f"x[n, c, {reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}]"
+        h, w = (
+            reads(window, 0, "i", f"(k[n, c, i, j] // {columns})"),
+            reads(window, 1, "j", f"(k[n, c, i, j] % {columns})"),
+        )
         return Formulas(
             [f"y[n, c, i, j] = max({patch}, u, v)"],
             [

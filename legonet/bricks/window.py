@@ -72,17 +72,6 @@ class Window(NamedTuple):
             needed = " and ".join(f"{name} >= {n}" for name, n in zip(names, least, strict=True))
             raise ShapeError(f"{brief(who, 80)} needs x of {needed}, but x has shape {brief(str(shape))}")
 
-    def reads(self, axis: int, i: str, u: str) -> str:
-        """Return the formula of the pixel that place i of the window has at its cell u, such as ``2 * i + u - 1``."""
-        s, p, d = self.stride[axis], self.padding[axis], self.dilation[axis]
-        return f"{s} * {i} + {d} * {u} - {p}".replace("1 * ", "").removesuffix(" - 0")
-
-    def reaches(self, axis: int, h: str, u: str) -> str:
-        """Return the formula of the place of the window that has pixel h at its cell u; no whole number if none has."""
-        s, p, d = self.stride[axis], self.padding[axis], self.dilation[axis]
-        offset = f"{h} + {p} - {d} * {u}".replace(" + 0", "").replace("1 * ", "")
-        return offset if s == 1 else f"({offset}) / {s}"
-
     def show(self, stride: Sizes | None = None) -> str:
         """Return the options as they are written, without the usual ones; the usual stride is 1 or another one."""
         ones = (1,) * len(self.kernel_size)

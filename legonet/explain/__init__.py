@@ -1,6 +1,7 @@
 """The worked mathematics of a training step."""
 
+from .entries import Entry
 from .explain import explain
 from .explanation import Explanation
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Entry", "Explanation", "explain"]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -113,8 +113,7 @@ def _compare(judge: Judge, variable: Variable, gradient: Array, entry: tuple[int
     analytic = float(np.asarray(gradient)[entry])
     if quick and judge.quickly(variable, entry):
         found = quick_difference(judge.probe, variable, entry)
-        assert found is not None  # noqa: S101 - quickly has just had it
-        return Difference(entry, analytic, float(found[0]), 0.0, "right")
+        return Difference(entry, analytic, float(cast(Array, found)[0]), 0.0, "right")
     try:
         verdict = judge.entry(variable, entry)
     except Exception:

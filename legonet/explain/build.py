@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -294,8 +294,7 @@ class Builder:
 
     def _operand(self, operand: int | Array, place: str, phase: list[Term]) -> Term:
         term = self.arrays[operand][0] if isinstance(operand, int) else self._find(operand, place, phase)
-        assert term is not None  # noqa: S101
-        return term
+        return cast(Term, term)
 
     # Backward
 
@@ -350,8 +349,7 @@ class Builder:
         phase: list[Term],
     ) -> None:
         name = statement.target
-        bound, calculator = node.bound, node.calculator
-        assert bound is not None  # noqa: S101
+        bound, calculator = cast(Bound, node.bound), node.calculator
         if name in results:
             term = self._share(node, statement, targets[name], results[name], phase)  # type: ignore[arg-type]
             self._compare(term, calculator, name, results[name])
@@ -459,8 +457,8 @@ class Builder:
             return
         node.names["dy"] = total
         node.calculator.operands["dy"] = total.value
-        for name, operand, statement in zip(node.bound.inputs, node.inputs, node.bound.backward, strict=True):
-            assert operand is not None  # noqa: S101
+        for name, found, statement in zip(node.bound.inputs, node.inputs, node.bound.backward, strict=True):
+            operand = cast(Term, found)
             shape = {f"d{name}": operand.shape}
             node.calculator.run([statement], shape)
             if str(statement).endswith("= dy"):

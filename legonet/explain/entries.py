@@ -1,24 +1,28 @@
-"""Where a number comes from: the equations from one entry down to the data."""
+"""Where a number comes from: the equations from one entry of a term down to what is given."""
 
 import ast
-import difflib
 import html
-import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from difflib import get_close_matches
+from textwrap import wrap
 
 from legonet.arrays import brief
+from legonet.checks import check_integer
 from legonet.errors import OptionError
 
-from .draw import Drawing, Leaf
+from .draw import Drawing
 from .styles import Latex, MathML, Style, Text
 from .trace import Step, Term
-from .views.matrices import number
+from .views import wording
+from .views.blocks import equation, fitted, formula, room
+from .views.wording import as_array, entry_label, names_of, size_of, worked
 
-Entry = tuple[int, ...]
+GIVEN = ("data", "target", "parameter", "constant", "state")
+"""Roles of terms at which the search ends if nothing says what they are made of."""
+
+Place = tuple[int, ...]
 
 EVERY = 24
 """How many equations are shown, unless more are asked for."""
@@ -26,64 +30,82 @@ EVERY = 24
 
 @dataclass(frozen=True)
 class Equation:
-    """How one number was made.
+    """What one number is equal to.
 
     Attributes
     ----------
     term : Term
-        The term.
+        Whose entry it is.
     entry : tuple of int
-        Which number of it.
-    formula : ast.expr or None
-        Its formula with every sum written out; None if it is given, or nobody states it.
+        Which one.
+    apart : ast.expr or None
+        Its formula, with every sum written out; None where the brick states none.
     """
 
     term: Term
-    entry: Entry
-    formula: ast.expr | None
+    entry: Place
+    apart: ast.expr | None
 
     @property
-    def value(self) -> float:
-        """The number."""
-        return float(np.asarray(self.term.value)[self.entry])
+    def operands(self) -> list[tuple[Term, Place]]:
+        """The entries that it is computed from."""
+        found: list[tuple[Term, Place]] = []
+        if self.apart is None:
+            return found
+        names = names_of(self.term)
 
-    def leaves(self) -> Iterator[tuple[Term, Entry]]:
-        """Yield the numbers it is made of."""
-        if self.formula is None or self.term.formula is None:
-            return
-        names = self.term.formula.names
-        inside = {id(node.value) for node in ast.walk(self.formula) if isinstance(node, ast.Subscript)}
-        for node in ast.walk(self.formula):
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names:
-                yield names[node.value.id], index_of(node)
-            elif isinstance(node, ast.Name) and node.id in names and id(node) not in inside:
-                yield names[node.id], ()
+        def leaf(name: str, index: Place | None) -> None:
+            if name in names:
+                found.append((names[name], index or ()))
+
+        Drawing(Text(), names, leaf).draw(self.apart)
+        return [*{(id(term), entry): (term, entry) for term, entry in found}.values()]
 
     def draw(self, style: Style, digits: int) -> list[str]:
-        """Return the left side, the formula among symbols, the same with numbers, and the number, in a style."""
-        left = entry_name(style, self.term, self.entry)
-        result = style.figure(number(self.value, digits))
-        if self.formula is None or self.term.formula is None:
-            return [left, result]
-        names = self.term.formula.names
-        symbols = Drawing(style, names).draw(self.formula)
-        figures = Drawing(style, names, figures_of(style, names, digits)).draw(self.formula)
-        middle = [symbols] if symbols == figures or figures == result else [symbols, figures]
-        return [left, *middle, result]
+        """Return its name and what it is equal to: among symbols, in numbers, the result; each if it says more."""
+        style = type(style)(digits)
+        sides = wording.entry_sides(self.term, self.entry, self.apart, style)
+        return [entry_label(style, self.term, self.entry), *sides]
+
+    def source(self) -> str:
+        """Return which brick gave the number, where no formula says more."""
+        term = self.term
+        of = [f"{Text().symbol(o.symbol)} ({size_of(o.shape)})" for o in term.operands]
+        who = " ".join(filter(None, [term.brick, f"at {term.place}" if term.brick and term.place else term.place]))
+        if term.role in GIVEN:
+            return f"given: {term.role}"
+        made = f"computed by {who}" if who else "computed by a container itself"
+        return f"{made}, from {wording.listed(of)}" if of else made
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a number comes from: its equation, those of the numbers in it, and so on down to what is given.
+class Entry:
+    """Where one number of a step comes from: equations down to the data and the parameters, each number once.
+
+    `Explanation.explain` makes it. It prints as text and shows itself in notebooks.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+    term : Term
+        The term.
+    entry : tuple of int
+        Which of its numbers.
+    most : int, optional
+        How many terms of a sum are written out.
+    equations : int, optional
+        How many equations there are at most.
+    digits : int, optional
+        How many significant digits numbers have.
 
     Attributes
     ----------
-    equations : tuple of Equation
-        The number's own first; each number once.
+    equations : list of Equation
+        The number itself first, then what it is made of.
+    given : list of tuple of (Term, tuple of int)
+        The entries of data and parameters at which the equations end.
     left_out : int
-        How many further numbers were left out.
-    digits : int
-        How many significant digits are shown.
+        How many numbers more would have an equation.
 
     Examples
     --------
@@ -93,42 +115,122 @@ class Origin:
     >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
     >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
     >>> print(explanation.explain("dL/dW1[0, 0]"))
-    dL/dW1[0, 0] = x[0, 0] * dL/dz1[0, 0] = 1 * -3 = -3
-    x[0, 0] = 1
+    dL/dW1[0, 0] = x[0, 0] * dL/dz1[0, 0] = 1 * (-3) = -3
+    <BLANKLINE>
     dL/dz1[0, 0] = (z1[0, 0] - t[0, 0]) / N = (2 - 5) / 1 = -3
+    <BLANKLINE>
     z1[0, 0] = x[0, 0] * W1[0, 0] = 1 * 2 = 2
-    t[0, 0] = 5
-    W1[0, 0] = 2
+    <BLANKLINE>
+    given: x[0, 0] = 1, t[0, 0] = 5, N = 1, W1[0, 0] = 2
     """
 
-    equations: tuple[Equation, ...]
-    left_out: int
-    digits: int
+    def __init__(
+        self, step: Step, term: Term, entry: Place, most: int = 6, equations: int = EVERY, digits: int = 6
+    ) -> None:
+        self.step, self.term, self.entry, self.digits = step, term, entry, digits
+        self.equations: list[Equation] = []
+        self.given: list[tuple[Term, Place]] = []
+        waiting = deque([(term, entry)])
+        seen = {(id(term), entry)}
+        while waiting and len(self.equations) < equations:
+            one, place = waiting.popleft()
+            if one.formula is None and one.role in GIVEN and (one is not term):
+                self.given.append((one, place))
+                continue
+            made = equation_of(one, place, most)
+            self.equations.append(made)
+            for operand in made.operands:
+                key = (id(operand[0]), operand[1])
+                if key not in seen:
+                    seen.add(key)
+                    waiting.append(operand)
+        rest = [pair for pair in waiting if pair[0].formula is None and pair[0].role in GIVEN]
+        self.given += rest
+        self.left_out = len(waiting) - len(rest)
 
-    def __str__(self) -> str:
-        lines = [" = ".join(equation.draw(Text(), self.digits)) for equation in self.equations]
-        lines += [f"({equation_note(equation)})" for equation in self.equations[:1] if equation_note(equation)]
-        return "\n".join(lines + ([f"... and {self.left_out} more numbers"] if self.left_out else []))
+    def text(self, *, width: int = 80) -> str:
+        """Return the equations as text.
 
-    def __repr__(self) -> str:
-        first = self.equations[0]
-        return f"Origin({entry_name(Text(), first.term, first.entry)}, {len(self.equations)} equations)"
+        Parameters
+        ----------
+        width : int, optional
+            How wide a line can be, at least 20.
+
+        Returns
+        -------
+        str
+            An equation or several lines for each number, then what is given.
+        """
+        width = check_integer("Entry.text", "width", width, at_least=20)
+        found: list[str] = []
+        for each in self.equations:
+            left, *sides = each.draw(Text(), self.digits)
+            found += [""] if found else []
+            told = f"({each.source()})" if each.apart is None else ""
+            line = "   ".join(filter(None, [" = ".join([left, *sides]), told]))
+            if len(line) <= width:
+                found.append(line)
+            else:
+                available = room(left, width, 0)
+                found += equation(left, [formula(side, {}, available) for side in sides], width, 0)
+                found += wrap(told, width, initial_indent="  ", subsequent_indent="  ")
+        if self.given:
+            every = [" = ".join(Equation(*one, None).draw(Text(), self.digits)) for one in self.given]
+            found += ["", *wording.wrapped(every, "given: ", width)]
+        if self.left_out:
+            found += ["", self._left_out()]
+        return fitted(found, width)
+
+    def _left_out(self) -> str:
+        more = "number on the way is" if self.left_out == 1 else "numbers on the way are"
+        return f"{self.left_out} more {more} not shown"
 
     def latex(self) -> str:
-        """Return the equations as an ``align*`` environment."""
-        lines = [equation.draw(Latex(), self.digits) for equation in self.equations]
-        rows = [f"{parts[0]} &= {' = '.join(parts[1:])}" for parts in lines]
-        rows += [rf"&\text{{and {self.left_out} more numbers}}"] * (self.left_out > 0)
-        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+        """Return the equations in LaTeX.
+
+        Returns
+        -------
+        str
+            An environment ``align*`` of the package amsmath.
+        """
+        lines = []
+        for each in self.equations:
+            left, *sides = each.draw(Latex(), self.digits)
+            for side in sides:
+                first, *more = wording.broken(side)
+                lines += [f"{left} &= {first}", *[rf"&\quad {part}" for part in more]]
+                left = ""
+        if self.left_out:
+            lines.append(rf"&\text{{{self._left_out()}}}")
+        body = " \\\\\n".join(lines)
+        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
     def html(self) -> str:
-        """Return the equations as MathML, for a page or a notebook."""
-        made = []
-        for equation in self.equations:
-            parts = equation.draw(MathML(), self.digits)
-            made.append(f"<p><math>{'<mo>=</mo>'.join(f'<mrow>{part}</mrow>' for part in parts)}</math></p>")
-        rest = f"<p>… and {self.left_out} more numbers</p>" if self.left_out else ""
-        return f'<div class="legonet-origin" style="overflow-x:auto">{"".join(made)}{rest}</div>'
+        """Return the equations as a piece of a page, in MathML.
+
+        Returns
+        -------
+        str
+            An element ``div``.
+        """
+        found = []
+        for each in self.equations:
+            source = f" <small>{html.escape(each.source())}</small>" if each.apart is None else ""
+            found.append(f"<p>{_math(each.draw(MathML(), self.digits))}{source}</p>")
+        if self.given:
+            every = [_math(Equation(*one, None).draw(MathML(), self.digits)) for one in self.given]
+            found.append(f"<p>given: {', '.join(every)}</p>")
+        if self.left_out:
+            found.append(f"<p>{self._left_out()}</p>")
+        return f'<div class="legonet-entry" style="overflow-x:auto">{"".join(found)}</div>'
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        left, *_, result = self.equations[0].draw(Text(), self.digits)
+        count = len(self.equations)
+        return f"Entry({left} = {result}, {count} equation{'s' * (count != 1)})"
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -137,86 +239,48 @@ class Origin:
         return self.latex()
 
 
-def equation_note(equation: Equation) -> str:
-    """Say why there is no formula where one is expected."""
-    if equation.formula is None and equation.term.place:
-        inside = ", ".join(str(operand) for operand in equation.term.operands)
-        return f"{equation.term.brick or equation.term.place} computes it from {inside}, by no formula that is stated"
-    return ""
+def _math(sides: Sequence[str]) -> str:
+    return f"<math>{'<mo>=</mo>'.join(f'<mrow>{side}</mrow>' for side in sides)}</math>"
 
 
-def equation_of(term: Term, entry: Entry, most: int = 6) -> Equation:
-    """Return the equation of an entry."""
-    if term.formula is None:
-        return Equation(term, entry, None)
+def equation_of(term: Term, entry: Place, most: int = 6) -> Equation:
+    """Return what an entry is equal to."""
+    return Equation(term, entry, worked(term, entry, most))
+
+
+def find_entry(step: Step, name: str) -> tuple[Term, Place]:
+    """Return the term and the place that a text such as ``"dL/dW1[0, 2]"`` speaks of."""
+    if not isinstance(name, str):
+        raise OptionError(f"explain needs an entry as text, such as 'dL/dW1[0, 2]', but it is {brief(name)}")
+    symbol, _, inside = name.strip().removesuffix("]").partition("[")
+    term = find_term(step, symbol.strip())
     try:
-        return Equation(term, entry, term.formula.at(entry, term.shape, most))
-    except Exception:  # a formula that does not fit its numbers has been noted at its term
-        return Equation(term, entry, None)
-
-
-def origin(term: Term, entry: Entry, most: int, every: int, digits: int) -> Origin:
-    """Follow an entry down to what is given."""
-    found: list[Equation] = []
-    seen = {(id(term), entry)}
-    waiting = deque([(term, entry)])
-    while waiting and len(found) < every:
-        equation = equation_of(*waiting.popleft(), most)
-        found.append(equation)
-        for leaf, place in equation.leaves():
-            if (id(leaf), place) not in seen and leaf.role != "constant":
-                seen.add((id(leaf), place))
-                waiting.append((leaf, place))
-    return Origin(tuple(found), len(waiting), digits)
-
-
-def figures_of(style: Style, names: dict[str, Term], digits: int) -> Leaf:
-    """Return what writes the number of an entry in the place of its symbol."""
-
-    def leaf(name: str, index: tuple[int, ...] | None) -> str | None:
-        if name == "":
-            return ""
-        term = names.get(name)
-        if term is None or (index is None and term.shape):
-            return None
-        return style.figure(number(np.asarray(term.value)[index or ()], digits))
-
-    return leaf
-
-
-def index_of(node: ast.Subscript) -> Entry:
-    """Return the whole numbers in the brackets of an entry."""
-    inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    return tuple(int(ast.literal_eval(each)) for each in inside)
-
-
-def entry_name(style: Style, term: Term, entry: Entry) -> str:
-    """Write what an entry is called."""
-    drawn = style.symbol(term.symbol)
-    return style.entry(drawn, [style.figure(str(i)) for i in entry]) if entry else drawn
-
-
-def find(step: Step, spelled: str) -> tuple[Term, Entry]:
-    """Return the term and the entry that are spelled like ``dL/dW1[0, 2]``, or say what is wrong."""
-    match = re.fullmatch(r"\s*(.+?)\s*(?:\[\s*([-\d\s,]*)\])?\s*", str(spelled))
-    symbols: Sequence[str] = [str(term) for term in step.terms]
-    name = match[1] if match else str(spelled)
-    if name not in symbols:
-        near = difflib.get_close_matches(name, symbols, 3, 0.4)
-        hint = f": did you mean {' or '.join(near)}?" if near else f": there are {brief(', '.join(symbols), 120)}"
-        raise OptionError(f"step {step.number} has no term {brief(name)}{hint}")
-    term = step[name]
-    inside = match[2] if match and match[2] else ""
-    entry = tuple(int(part) for part in inside.split(",") if part.strip())
-    shape = term.shape
-    fits = len(entry) == len(shape) and all(-n <= i < n for i, n in zip(entry, shape, strict=True))
-    if not fits:
-        example = ", ".join("0" * len(shape))
-        needed = f"an entry of {name}, which has shape {shape}, such as {name}[{example}]" if shape else f"{name} alone"
-        raise OptionError(f"explain needs {needed}, but got {brief(str(spelled))}")
+        entry = tuple(int(part) for part in inside.split(",") if part.strip())
+    except ValueError:
+        raise OptionError(f"explain needs whole numbers in the brackets of {brief(name)}") from None
+    array = as_array(term.value)
+    symbol, shape = Text().symbol(term.symbol), term.shape
+    if array is None or not array.size:
+        raise OptionError(f"{symbol} has no numbers to explain: it is {brief(term.value, 40)}")
+    if len(entry) != len(shape):
+        example = f", such as {symbol}{list(wording.telling(array) or ())}" if shape else ""
+        wanted = f"has the shape {shape}, so an entry of it needs {len(shape)} numbers in brackets" if shape else ""
+        raise OptionError(f"{symbol} {wanted}{example}" if shape else f"{symbol} is one number, so it has no entries")
+    if not all(-n <= i < n for i, n in zip(entry, shape, strict=True)):
+        raise OptionError(f"{symbol} has the shape {shape}, so there is no entry {symbol}{list(entry)}")
     return term, tuple(i % n for i, n in zip(entry, shape, strict=True))
 
 
-def escaped(text: str) -> str:
-    """Return text for a page."""
-    return html.escape(text, quote=True)
+def find_term(step: Step, symbol: str) -> Term:
+    """Return the term with a symbol, as printed or as `Symbol` writes it."""
+    style = Text()
+    known: dict[str, Term] = {}
+    for term in step.terms:
+        known.setdefault(style.symbol(term.symbol), term)
+    for term in step.terms:
+        known.setdefault(str(term.symbol), term)
+    if symbol in known:
+        return known[symbol]
+    near = get_close_matches(symbol, known, 3, 0.5)
+    hint = f": did you mean {wording.listed(near, 'or')}?" if near else f": there are {brief(', '.join(known), 120)}"
+    raise OptionError(f"there is no term {brief(symbol, 40)} in step {step.number}{hint}")

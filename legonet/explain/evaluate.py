@@ -613,6 +613,10 @@ class Calculator:
         if name in ("max", "min", "argmax"):
             shown = [at(place) for place in islice(places, self.most)]
             if len(places) > self.most:
+                if name != "argmax":  # the one that is taken is among those that are shown
+                    values = np.array([_number(self, at(place)) for place in places])
+                    taken = int(values.argmax() if name == "max" else values.argmin())
+                    shown[-1] = at(places[max(taken, self.most - 1)])
                 shown.append(ast.Constant(Ellipsis))
             return ast.Call(ast.Name(name, ast.Load()), shown, [])
         count = len(places) if not indices else math.prod(ranges[i] for i in indices)
@@ -709,6 +713,10 @@ def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
 
 
 def _number(calculator: Calculator, node: ast.expr) -> float:
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):  # far quicker than by value
+        place = [index.value if isinstance(index, ast.Constant) else None for index in parts(node.slice)]
+        if node.value.id in calculator.operands and all(type(i) is int for i in place):
+            return float(calculator.operands[node.value.id][tuple(place)])
     return float(np.asarray(calculator.value(node)[0]))
 
 

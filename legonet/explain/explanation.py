@@ -7,27 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legonet.arrays import brief
-from legonet.checks import check_integer
+from legonet.checks import check_flag, check_integer
 from legonet.errors import OptionError
 
-from .entries import EVERY, Origin, find, origin
+from .entries import EVERY, Entry, find_entry, find_term
 from .trace import Step, Term
 from .views.latex import latex_of
+from .views.matrices import number
 from .views.page import fragment, page
-from .views.text import TextView
+from .views.text import text_of
+from .views.wording import check_layout
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """The worked mathematics of training steps, made by `explain`.
+    """The worked mathematics of training steps.
 
-    ``print`` shows it as text, a notebook as a page. ``explanation["dL/dW1"]`` is a term of the first step, with its
-    ``value``, ``formula``, ``operands`` and ``users``.
+    `explain` makes it. It prints as text, shows itself in notebooks, and is saved as a page, as text or in LaTeX.
 
-    Attributes
+    Parameters
     ----------
     steps : tuple of Step
-        The steps; each holds its terms.
+        The steps, each with its terms.
 
     Examples
     --------
@@ -35,93 +36,100 @@ class Explanation:
     >>> from legonet import Linear, MSELoss
     >>> from legonet.explain import explain
     >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
-    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]), check=False)
     >>> explanation
-    Explanation(1 step, 7 terms, loss 4.5)
-    >>> print(explanation.text().partition("Backward")[2])
+    Explanation(1 step, 8 terms, loss 4.5)
+    >>> print(explanation["dL/dW1"].formula.statement)
+    dW = x.T @ dz
+    >>> print(explanation.text().partition("dz1/dW1 = x = [1]")[2])
     <BLANKLINE>
-      loss  MSELoss()
-        dL/dz1 = (z1 - t) / N
-               = ([2] - [5]) / 1
-               = [-3]
-      net  Linear(1, 1, bias=False)
-        dz1/dW1 = x
-                = [1]
-        dL/dW1 = xᵀ @ (dL/dz1)
+    <BLANKLINE>
+        dL/dW1 = [dL/dz1] · dz1/dW1
+               = xᵀ @ (dL/dz1)
                = [1]ᵀ @ [-3]
                = [-3]
-        chain rule: dL/dW1 = [dL/dz1] * dz1/dW1
-            [-3] * [1]
-        finite differences agree: all 1 entries compared, largest difference 2e-12
     """
 
     steps: tuple[Step, ...]
 
     def __getitem__(self, symbol: str) -> Term:
         """Return a term of the first step by its symbol, such as ``"dL/dW1"``."""
-        try:
-            return self.steps[0][symbol]
-        except KeyError:
-            known = brief(", ".join(map(str, self.steps[0].terms)), 150)
-            raise OptionError(f"there is no term {brief(symbol)} in this step: there are {known}") from None
+        return find_term(self.steps[0], symbol)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
-    def explain(self, entry: str, *, step: int = 1, most: int = 6, equations: int = EVERY, digits: int = 6) -> Origin:
-        """Return where a number comes from, down to the data and the parameters.
+    def explain(self, entry: str, *, step: int = 1, most: int = 6, equations: int = EVERY, digits: int = 6) -> Entry:
+        """Say where a number comes from: the equations from it down to the data and the parameters.
 
         Parameters
         ----------
         entry : str
-            The number, spelled as the text view has it: ``"dL/dW1[0, 2]"``, or ``"L"``.
+            A term and the place in it, as printed: ``"dL/dW1[0, 2]"``, ``"W1*[0, 1]"``, or ``"L"``.
         step : int, optional
-            The number of the step, from 1.
+            Which step, counted from 1.
         most : int, optional
-            How many terms of a sum are written out, at least 3.
+            How many terms of a sum are written out; the others are added up.
         equations : int, optional
-            How many equations at most.
+            How many equations there are at most.
         digits : int, optional
-            How many significant digits.
+            How many significant digits numbers have.
 
         Returns
         -------
-        Origin
-            Equations, each number once; it shows itself as text, MathML and LaTeX.
+        Entry
+            Prints as text, and shows itself in notebooks.
 
         Raises
         ------
         OptionError
-            If there is no such term, entry or step.
+            If there is no such step, term or entry.
         """
-        who = "explain"
-        step = check_integer(who, "step", step, at_least=1)
+        step = check_integer("Explanation.explain", "step", step, at_least=1)
+        most = check_integer("Explanation.explain", "most", most, at_least=3)
+        equations = check_integer("Explanation.explain", "equations", equations, at_least=1)
+        digits, _ = check_layout("Explanation.explain", digits, 80)
         if step > len(self.steps):
-            raise OptionError(f"explain needs step as one of 1 to {len(self.steps)}, but step is {step}")
-        most, equations = (
-            check_integer(who, "most", most, at_least=3),
-            check_integer(who, "equations", equations, at_least=1),
-        )
-        digits = check_integer(who, "digits", digits, at_least=1)
-        return origin(*find(self.steps[step - 1], entry), most, equations, digits)
+            known = "there is only step 1" if len(self.steps) == 1 else f"there are steps 1 to {len(self.steps)}"
+            raise OptionError(f"Explanation.explain needs a step that was made, but step is {step}: {known}")
+        found = self.steps[step - 1]
+        return Entry(found, *find_entry(found, entry), most, equations, digits)
 
     def text(self, *, digits: int = 6, width: int = 80) -> str:
-        """Return the explanation as plain text.
+        """Return the explanation as text for a terminal.
 
         Parameters
         ----------
         digits : int, optional
-            How many significant digits, 1 to 17.
+            How many significant digits numbers have.
         width : int, optional
-            How many columns, at least 60.
+            How wide a line can be, at least 20.
 
         Returns
         -------
         str
-            Lines of at most `width` columns.
+            Formula, numbers and result of every term.
         """
-        digits = check_integer("text", "digits", digits, at_least=1)
-        return TextView(min(digits, 17), check_integer("text", "width", width, at_least=60)).steps(self.steps)
+        digits, width = check_layout("Explanation.text", digits, width)
+        return text_of(self, digits=digits, width=width)
+
+    def latex(self, *, document: bool = False, digits: int = 6) -> str:
+        """Return the explanation in LaTeX.
+
+        Parameters
+        ----------
+        document : bool, optional
+            Whether it is a complete document; else it is to be put into one that loads the package amsmath.
+        digits : int, optional
+            How many significant digits numbers have.
+
+        Returns
+        -------
+        str
+            Headings and environments ``align*``.
+        """
+        digits, _ = check_layout("Explanation.latex", digits, 80)
+        return latex_of(self, digits=digits, document=check_flag("Explanation.latex", "document", document))
 
     def html(self, *, sample: int = 0, title: str = "A training step, worked") -> str:
         """Return a page of its own: it needs no other file, no network and no script.
@@ -140,53 +148,6 @@ class Explanation:
         """
         return page(self.steps, self._sample(sample), title)
 
-    def latex(self, *, document: bool = False, digits: int = 6) -> str:
-        """Return the explanation in LaTeX.
-
-        Parameters
-        ----------
-        document : bool, optional
-            Whether to return a whole document rather than what goes into one that uses the package amsmath.
-        digits : int, optional
-            How many significant digits, 1 to 17.
-
-        Returns
-        -------
-        str
-            Sections of ``align*`` environments.
-        """
-        return latex_of(self.steps, min(check_integer("latex", "digits", digits, at_least=1), 17), document)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the explanation into a file, as text, page or LaTeX by the ending of its name.
-
-        A file of that name is replaced once the new one is complete.
-
-        Parameters
-        ----------
-        path : str or path
-            Ends in ``.txt``, ``.html`` or ``.tex``.
-
-        Raises
-        ------
-        OptionError
-            If it ends otherwise.
-        """
-        path = Path(path)
-        if path.suffix not in (".txt", ".html", ".tex"):
-            raise OptionError(f"save needs a path that ends in .txt, .html or .tex, but got {brief(str(path), 100)}")
-        content = self.text() if path.suffix == ".txt" else self.html() if path.suffix == ".html" else None
-        content = self.latex(document=True) if content is None else content
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-
     def _sample(self, sample: int) -> int:
         sample = check_integer("html", "sample", sample)
         rows = max((len(term.value) for term in self.steps[0].given if term.batch), default=1)
@@ -194,18 +155,68 @@ class Explanation:
             raise OptionError(f"html needs sample as a row of the batch, 0 to {rows - 1}, but sample is {sample}")
         return sample % max(rows, 1)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the explanation to a file: a page, text or LaTeX, as its suffix says.
+
+        A write that is interrupted leaves the file as it was before.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that ends with .html, .txt or .tex.
+
+        Raises
+        ------
+        OptionError
+            If it ends otherwise.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise OptionError(f"Explanation.save needs the path of a file, but it is {brief(path)}")
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in (".html", ".txt", ".tex"):
+            raise OptionError(
+                f"Explanation.save needs a file that ends with .html, .txt or .tex, not {brief(str(path))}"
+            )
+        if suffix == ".html":
+            content = self.html()
+        else:
+            content = self.latex(document=True) if suffix == ".tex" else self.text() + "\n"
+        _write(target, content)
+
     def __str__(self) -> str:
         return self.text()
 
     def __repr__(self) -> str:
         step = self.steps[-1]
-        losses = [term.value for term in step.loss if term.role == "loss"]
+        losses = [number(each.loss[-1].value, 6) for each in self.steps if each.loss]
         count = f"{len(self.steps)} step{'s' * (len(self.steps) > 1)}, {len(step.terms)} terms"
-        ended = f", failed in {step.failure.place}" if step.failure else f", loss {losses[-1]:.6g}" if losses else ""
-        return f"Explanation({count}{ended})"
+        loss = f", loss {' → '.join([losses[0], losses[-1]][len(losses) < 2 :])}" if losses else ""
+        ended = f", {brief(step.failure.place, 40)} fails" if step.failure else ""
+        return f"Explanation({count}{loss}{ended})"
 
     def _repr_html_(self) -> str:
         return fragment(self.steps, 0)
 
     def _repr_latex_(self) -> str:
         return self.latex()
+
+
+def _write(target: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+        made = Path(name)
+        made.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        made.replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

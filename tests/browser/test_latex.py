@@ -1,56 +1,53 @@
-"""The LaTeX of an explanation compiles."""
+"""LaTeX itself takes an explanation; run where a TeX is installed: ``pytest tests/browser/test_latex.py``."""
 
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from explained import NETWORKS
+from explain.article import explained
+from legonet import Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential, Softmax
+from legonet.explain import Explanation, explain
+from networks import trainings
+from strategies import normal
 
-PDFLATEX = shutil.which("pdflatex")
-pytestmark = pytest.mark.skipif(PDFLATEX is None, reason="pdflatex is not installed")
-
-
-def compiled(text: str, folder: Path) -> str:
-    """Compile a document and return what LaTeX said."""
-    assert PDFLATEX is not None
-    (folder / "step.tex").write_text(text, encoding="utf-8")
-    command = [PDFLATEX, "-halt-on-error", "-interaction=nonstopmode", "step.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)  # noqa: S603
-    log = (folder / "step.log").read_text(encoding="utf-8", errors="replace")
-    assert done.returncode == 0, log[-2000:]
-    assert (folder / "step.pdf").stat().st_size > 5000
-    return log
+pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 
 
-def overfull(log: str) -> list[float]:
-    """Return by how many points each line is too wide."""
-    return [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", log)]
+def overfull(explanation: Explanation, folder: Path, digits: int = 6) -> list[float]:
+    """Compile a document; return by how many points its lines are too wide."""
+    (folder / "step.tex").write_text(explanation.latex(document=True, digits=digits), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "step.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603
+    told = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, told[-3000:]
+    return [float(points) for points in re.findall(r"Overfull \\hbox \((\d+\.?\d*)pt too wide", told)]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_document_compiles(name: str, tmp_path: Path) -> None:
-    log = compiled(NETWORKS[name]().latex(document=True), tmp_path)
-    assert "Missing character" not in log
+@pytest.mark.parametrize("digits", [6, 9])
+def test_the_step_of_the_article_compiles_and_no_line_is_too_wide(tmp_path, digits):
+    assert max(overfull(explained(), tmp_path, digits), default=0) < 1
 
 
-def test_the_article_fits_the_page(tmp_path: Path) -> None:
-    assert [
-        points for points in overfull(compiled(NETWORKS["article"]().latex(document=True), tmp_path)) if points > 20
-    ] == []
+def test_a_network_for_images_compiles_and_no_line_is_much_too_wide(tmp_path):
+    net = Sequential(Conv2d(1, 2, 3, rng=0), ReLU(), MaxPool2d(2), Flatten(), Linear(8, 3, rng=1))
+    explanation = explain(net, CrossEntropyLoss(), normal(2, 1, 6, 6), np.array([0, 2]))
+    assert max(overfull(explanation, tmp_path), default=0) < 20
 
 
-def test_a_line_that_is_too_wide_is_found(tmp_path: Path) -> None:
-    text = (
-        NETWORKS["article"]()
-        .latex(document=True)
-        .replace(r"\end{document}", "\\hbox to 9cm{\\hskip 12cm}\n\\end{document}")
-    )
-    assert max(overfull(compiled(text, tmp_path))) > 80
+def test_text_of_all_kinds_compiles(tmp_path):
+    class Odd(Softmax):
+        def __repr__(self) -> str:
+            return "Odd(a_b, 50%, #1, {x}, c\\d, ~, ^, &, $, λ, é, 数, \x00)"
+
+    overfull(explain(Odd(), CrossEntropyLoss(), normal(2, 3), np.array([0, 5])), tmp_path)
 
 
-def test_what_goes_into_a_document_of_ones_own_needs_amsmath_only(tmp_path: Path) -> None:
-    head = "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
-    compiled(head + NETWORKS["residual"]().latex() + "\\end{document}\n", tmp_path)
+@given(trainings())
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_network_compiles(tmp_path, training):
+    overfull(explain(*training[:4], regularizers=training.regularizers), tmp_path)

@@ -1,8 +1,8 @@
-"""How formulas are written: as text, in LaTeX, in MathML."""
+"""How formulas are written: as text, in LaTeX, in MathML, in a line of HTML."""
 
-from .latex import Latex
-from .mathml import MathML
-from .style import Style, split_name
-from .text import Text
-
-__all__ = ["Latex", "MathML", "Style", "Text", "split_name"]
+from .inline import Inline as Inline
+from .latex import Latex as Latex
+from .mathml import MathML as MathML
+from .style import Style as Style
+from .style import split_name as split_name
+from .text import Text as Text

@@ -68,7 +68,9 @@ class Latex(Style):
 
     def number(self, value: Any) -> str:
         if isinstance(value, float):
-            return self.figure(f"{value:.6g}" if math.isfinite(value) else str(value).replace("nan", "NaN"))
+            return self.figure(
+                f"{value + 0.0:.{self.digits}g}" if math.isfinite(value) else str(value).replace("nan", "NaN")
+            )
         return str(value)
 
     def figure(self, text: str) -> str:

@@ -45,7 +45,9 @@ class MathML(Style):
 
     def number(self, value: Any) -> str:
         if isinstance(value, float):
-            return self.figure(f"{value:.6g}" if math.isfinite(value) else str(value).replace("nan", "NaN"))
+            return self.figure(
+                f"{value + 0.0:.{self.digits}g}" if math.isfinite(value) else str(value).replace("nan", "NaN")
+            )
         if isinstance(value, int) and value < 0:
             return f"<mo>−</mo><mn>{-value}</mn>"
         return f"<mn>{value}</mn>"

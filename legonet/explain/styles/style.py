@@ -3,7 +3,7 @@
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from legonet.explain.trace import Symbol
 
@@ -25,7 +25,16 @@ GREEK = {
 
 
 class Style(ABC):
-    """How the parts of a formula are written."""
+    """How the parts of a formula are written.
+
+    Parameters
+    ----------
+    digits : int, optional
+        How many significant digits the numbers have.
+    """
+
+    def __init__(self, digits: int = 6) -> None:
+        self.digits = digits
 
     @abstractmethod
     def letter(self, base: str, accent: str, subscript: str) -> str:
@@ -102,14 +111,11 @@ class Style(ABC):
     def symbol(self, symbol: Symbol) -> str:
         """Write what a term is called."""
         if symbol.kind == "gradient":
-            assert symbol.of is not None  # noqa: S101
-            return self.gradient(self.symbol(symbol.of), symbol.via)
+            return self.gradient(self.symbol(cast(Symbol, symbol.of)), symbol.via)
         if symbol.kind == "local":
-            assert symbol.of is not None and symbol.by is not None  # noqa: S101, PT018
-            return self.local(self.symbol(symbol.of), self.symbol(symbol.by))
+            return self.local(self.symbol(cast(Symbol, symbol.of)), self.symbol(cast(Symbol, symbol.by)))
         if symbol.kind == "new":
-            assert symbol.of is not None  # noqa: S101
-            return self.new(self.symbol(symbol.of))
+            return self.new(self.symbol(cast(Symbol, symbol.of)))
         return self.letter(*split_name(symbol.letter, symbol.number))
 
     def name(self, name: str) -> str:

@@ -1,5 +1,6 @@
 """Formulas as plain text."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,9 @@ class Text(Style):
         return f"{of}*"
 
     def number(self, value: Any) -> str:
-        return f"{value:.6g}" if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            return "NaN" if math.isnan(value) else f"{value:.{self.digits}g}" if value else "0"
+        return str(value)
 
     def entry(self, array: str, index: Sequence[str]) -> str:
         return f"{array}[{', '.join(index)}]"
