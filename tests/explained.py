@@ -73,6 +73,5 @@ def large() -> Explanation:
     return explain(net, CrossEntropyLoss(), x, target, optimizer=Adam(net.parameters()))
 
 
-NETWORKS = {"article": article} | {
-    made.__name__: made for made in (residual, convolution, failing, lstm, transformer, large)
-}
+KINDS = (residual, convolution, failing, lstm, transformer, large)
+NETWORKS = {"article": article, **{made.__name__: made for made in KINDS}}

@@ -79,10 +79,22 @@ GROUNDS = """
 const of = {};
 for (const element of document.querySelectorAll(arguments[0]))
     for (const name of element.classList)
-        if (/^lx-t\\d+$/.test(name)) (of[name] ??= []).push(getComputedStyle(element).backgroundColor);
+        if (/^t\\d+$/.test(name)) (of[name] ??= []).push(getComputedStyle(element).backgroundColor);
 return of;
 """
 """Reads the backgrounds of all places of each term."""
+
+
+GRADIENT = ".sym[tabindex], mrow[tabindex]"
+
+
+def term_of(element: Any) -> str:
+    """Return the class of all places of the term that an element shows."""
+    return next(name for name in element.get_attribute("class").split() if name[0] == "t" and name[1:].isdigit())
+
+
+def number_of(text: str) -> float:
+    return float(text.replace("−", "-"))
 
 
 class Page(NamedTuple):
@@ -165,7 +177,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def test_a_page_is_no_wider_than_the_window(browser: Browser, name: str, width: int) -> None:
     page = browser.open(name, width)
     page.assert_fits()
-    assert page.run("return document.querySelectorAll('.card').length") >= 4
+    assert page.run("return document.querySelectorAll('.term').length") >= 4
     page.run("for (const each of document.querySelectorAll('details')) each.open = true")
     page.assert_fits()
 
@@ -203,8 +215,8 @@ def test_light_and_dark_differ_and_a_faint_text_is_found(browser: Browser) -> No
 @pytest.mark.parametrize("name", ["article", "residual", "lstm"])
 def test_texts_stand_out_where_they_are_lit_up(browser: Browser, name: str, scheme: str) -> None:
     page = browser.open(name, scheme=scheme)
-    gradients = page.seen("mrow[tabindex]")
-    reached = {element.get_attribute("class").split()[0]: element for element in gradients}
+    gradients = page.seen(GRADIENT)
+    reached = {term_of(element): element for element in gradients}
     assert len(reached) >= 4
     for term, element in reached.items():
         page.run("arguments[0].focus()", element)
@@ -214,7 +226,7 @@ def test_texts_stand_out_where_they_are_lit_up(browser: Browser, name: str, sche
 def test_tab_reaches_a_gradient_and_lights_up_every_place_that_has_it(browser: Browser) -> None:
     page = browser.open("article")
     before = page.run(GROUNDS, ".lx *")
-    term = page.tab_to("mrow[tabindex]").get_attribute("class").split()[0]
+    term = term_of(page.tab_to(GRADIENT))
     after = page.run(GROUNDS, ".lx *")
     assert len(after[term]) >= 3
     assert all(a != b for a, b in zip(before[term], after[term], strict=True))
@@ -223,8 +235,8 @@ def test_tab_reaches_a_gradient_and_lights_up_every_place_that_has_it(browser: B
 
 def test_each_reused_gradient_lights_up_at_each_of_its_users(browser: Browser) -> None:
     page = browser.open("article")
-    for element in page.browser.find_elements(By.CSS_SELECTOR, ".card mrow.box[tabindex]"):
-        term = element.get_attribute("class").split()[0]
+    for element in page.browser.find_elements(By.CSS_SELECTOR, ".sym.box[tabindex]"):
+        term = term_of(element)
         page.run("document.activeElement.blur()")
         dark = page.run(GROUNDS, f".{term}")[term]
         page.run("arguments[0].focus()", element)
@@ -235,8 +247,8 @@ def test_each_reused_gradient_lights_up_at_each_of_its_users(browser: Browser) -
 
 def test_pointing_at_a_symbol_lights_it_up_as_well(browser: Browser) -> None:
     page = browser.open("article")
-    element = page.seen("section:nth-of-type(2) mrow[class^=lx-t]")[0]
-    term = element.get_attribute("class").split()[0]
+    element = page.seen("section.forward mrow.value")[0]
+    term = term_of(element)
     before = page.run(GROUNDS, f".{term}")[term]
     webdriver.ActionChains(page.browser).move_to_element(element).perform()
     after = page.run(GROUNDS, f".{term}")[term]
@@ -249,7 +261,7 @@ def test_the_arrow_keys_move_through_the_steps(browser: Browser) -> None:
     for step, key in ((1, None), (2, Keys.ARROW_RIGHT), (3, Keys.ARROW_RIGHT), (2, Keys.ARROW_LEFT)):
         if key is not None:
             page.press(key)
-        assert [element.get_attribute("class") for element in page.seen("[class^=step-]")] == [f"step-{step}"]
+        assert [element.get_attribute("class") for element in page.seen(".step")] == [f"step s{step}"]
 
 
 def test_the_steps_show_different_losses(browser: Browser) -> None:
@@ -257,7 +269,7 @@ def test_the_steps_show_different_losses(browser: Browser) -> None:
     page.tab_to(".steps input", 1)
     losses = []
     for _ in range(3):
-        [loss] = page.seen("section:nth-of-type(3) .card:last-of-type .matrix")
+        [loss] = page.seen("section.loss .brick:last-of-type .grid")
         losses.append(loss.text)
         page.press(Keys.ARROW_RIGHT)
     assert len(set(losses)) == 3
@@ -265,12 +277,13 @@ def test_the_steps_show_different_losses(browser: Browser) -> None:
 
 def test_one_row_alone_can_be_shown(browser: Browser) -> None:
     page = browser.open("residual")
-    x = ".step-1 section:first-of-type .card:first-child tr"
+    x = ".s1 section.given .term:first-child tr"
     assert len(page.seen(x)) == 4
-    first = page.seen(x)[0].text.split()
+    first = [number_of(text) for text in page.seen(x)[0].text.split()]
     page.tab_to("[name$=rows]", 2)
     page.press(Keys.ARROW_RIGHT)
-    assert [row.text.split() for row in page.seen(x)] == [first]
+    [row] = page.seen(x)
+    np.testing.assert_allclose([number_of(text) for text in row.text.split()], first, atol=1e-5)
     page.assert_readable("body")
     page.press(Keys.ARROW_LEFT)
     assert len(page.seen(x)) == 4
@@ -280,25 +293,25 @@ def test_one_row_alone_can_be_shown(browser: Browser) -> None:
 @pytest.mark.parametrize("width", [380, 1280])
 def test_enter_on_a_number_opens_its_equation_and_escape_closes_it(browser: Browser, name: str, width: int) -> None:
     page = browser.open(name, width)
-    button = page.tab_to(".matrix button")
-    assert page.seen("[popover]") == []
+    button = page.tab_to("td button")
+    assert page.seen(".pop") == []
     page.press(Keys.ENTER)
-    [equation] = page.seen("[popover]")
+    [equation] = page.seen(".pop")
     assert equation.get_attribute("id") == button.get_attribute("popovertarget")
     value = [line for line in equation.text.splitlines() if line.startswith("= ")][-1]
-    np.testing.assert_allclose(float(value.removeprefix("= ")), float(button.text), rtol=1e-5)
+    np.testing.assert_allclose(number_of(value.removeprefix("= ")), number_of(button.text), rtol=1e-5)
     assert 0 <= equation.rect["x"] <= equation.rect["x"] + equation.rect["width"] <= width
-    page.assert_readable("[popover]:popover-open", at_least=2)
+    page.assert_readable(".pop:popover-open", at_least=2)
     page.assert_fits()
     page.press(Keys.ESCAPE)
-    assert page.seen("[popover]") == []
+    assert page.seen(".pop") == []
     assert page.focused() == button
 
 
 def test_every_number_behind_a_button_has_its_equation(browser: Browser) -> None:
     page = browser.open("article")
     missing = "return [...document.querySelectorAll('button')].filter(button => button.popoverTargetElement === null)"
-    assert len(page.browser.find_elements(By.CSS_SELECTOR, ".matrix button")) > 40
+    assert len(page.browser.find_elements(By.CSS_SELECTOR, "td button")) > 40
     assert page.run(missing) == []
     ids = page.run("return [...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids))
@@ -306,7 +319,7 @@ def test_every_number_behind_a_button_has_its_equation(browser: Browser) -> None
 
 def test_what_has_the_focus_is_outlined(browser: Browser) -> None:
     page = browser.open("residual")
-    for selector in (".steps input", "mrow[tabindex]", ".matrix button"):
+    for selector in (".steps input", GRADIENT, "td button"):
         page.run("document.activeElement.blur()")
         element = page.tab_to(selector)
         style = (
@@ -329,12 +342,12 @@ def test_a_page_works_without_javascript(browser: Browser) -> None:
         page = browser.open("residual")
         page.tab_to(".steps input", 1)
         page.press(Keys.ARROW_RIGHT)
-        assert [element.get_attribute("class") for element in page.seen("[class^=step-]")] == ["step-2"]
-        page.tab_to(".matrix button")
+        assert [element.get_attribute("class") for element in page.seen(".step")] == ["step s2"]
+        page.tab_to("td button")
         page.press(Keys.ENTER)
-        assert len(page.seen("[popover]")) == 1
+        assert len(page.seen(".pop")) == 1
         page.press(Keys.ESCAPE)
-        assert page.seen("[popover]") == []
+        assert page.seen(".pop") == []
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
@@ -348,6 +361,6 @@ def test_the_page_of_a_large_network_is_small_and_opens_fast(browser: Browser) -
 
 def test_a_failed_step_says_where_and_why(browser: Browser) -> None:
     page = browser.open("failing", 380)
-    [told] = page.seen("[role=alert]")
-    assert "The step ends here." in told.text
+    [told] = page.seen(".failed")
+    assert "the step ends here" in told.text
     assert "net[2]" in page.browser.find_element(By.TAG_NAME, "main").text

@@ -413,9 +413,7 @@ def bricks_of_page(path: Path) -> dict[str, Any]:
     test = doctest.DocTestParser().get_doctest(path.read_text(encoding="utf-8"), {}, path.name, str(path), 0)
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     at_the_end = "from legonet.explain.source import formulas_from_source as _read\n"
-    at_the_end += (
-        "_found = {k: _read(v(*_given.get(k, ())), _x(k)) for k, v in list(globals().items()) if k in _given}\n"
-    )
+    at_the_end += "_found = {k: _read(v(*_given.get(k, ())), _x(k)) for k, v in list(globals().items()) if k in _given}\n"
     return {"test": test, "runner": runner, "more": at_the_end}
 
 
