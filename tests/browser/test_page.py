@@ -310,7 +310,7 @@ def test_enter_on_a_number_opens_its_equation_and_escape_closes_it(browser: Brow
 
 def test_every_number_behind_a_button_has_its_equation(browser: Browser) -> None:
     page = browser.open("article")
-    missing = "return [...document.querySelectorAll('button')].filter(button => button.popoverTargetElement?.popover !== 'auto')"
+    missing = "return [...document.querySelectorAll('button')].filter(b => b.popoverTargetElement?.popover !== 'auto')"
     assert len(page.browser.find_elements(By.CSS_SELECTOR, "td button")) > 40
     assert page.run(missing) == []
     ids = page.run("return [...document.querySelectorAll('[id]')].map(element => element.id)")
