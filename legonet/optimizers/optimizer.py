@@ -144,7 +144,7 @@ class Optimizer(ABC):
         """
 
     def update_formulas(self, lr: float, weight_decay: float) -> Formulas | None:
-        """Return what the next `update` computes, for `legonet.explain`; None if the optimizer does not state it.
+        """Return what the next `update` computes, for `legonet.explain.explain`, or None if it is not stated.
 
         Parameters
         ----------
