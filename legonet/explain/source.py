@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-import legonet.special as special
 from legonet.arrays import quiet, rows
 from legonet.brick import Brick
 from legonet.checks import check_scalar
 from legonet.formulas import Formulas
 from legonet.interop.functions import _Functions
 from legonet.parameter import Parameter
+from legonet.special import sigmoid, softplus, sum_of_squares
 
-from .language import Statement, names_in
+from .language import Statement, call_of, names_in
 
 LETTERS = {"weight": "W", "bias": "b", "gain": "g"}
 """What formulas call parameters of these names; others keep theirs."""
@@ -149,8 +149,8 @@ class _Reader:
             if pair:
                 self.names[name] = f"x{place}"
         for name in own:
-            given[name] = self._parameter(self.brick._parameters[name], name, name)
-            given[name] = given[name].number.value  # as functions have it
+            self._parameter(self.brick._parameters[name], name, name)
+            given[name] = self.values[id(self.brick._parameters[name])]  # functions are given the array
         result = self._body(source, dict(given))
         cached = isinstance(result, tuple)
         if not cached and not pair:
@@ -366,10 +366,12 @@ class _Reader:
             case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
                 old = self.scope[name]
                 others = [v for other, v in self.scope.items() if other != name]
-                shared = not isinstance(old.number, int | float | np.generic) and (not old.made or _holds(others, old))
+                views = [line.formula for line in self.lines.values()]
+                shared = not old.made or _holds(others, old) or any(_is_view(view, old.node) for view in views)
+                shared = shared and not isinstance(old.number, int | float | np.generic)
                 if shared:  # then another array would change with it
                     raise UnreadableError
-                new = self._binary(op, old, self._value(value))
+                new = self._binary(op, self._without_line(old), self._array(value))
                 if np.shape(new.number) != np.shape(old.number):
                     raise UnreadableError
                 self._assign(ast.Name(name), new)
@@ -387,6 +389,15 @@ class _Reader:
                 self._add(parameter.number, added)
             case _:
                 raise UnreadableError
+
+    def _without_line(self, value: Value) -> Value:
+        """Return what nothing has used yet without a line of its own, so that ``z = x @ W; z += b`` is one line."""
+        name = value.node.id if isinstance(value.node, ast.Name) else ""
+        formulas = [*(line.formula for line in self.lines.values()), *(v.node for v in self.gradients.values())]
+        if not value.made or name not in self.lines or any(name in names_in(formula) for formula in formulas):
+            return value
+        self.used.discard(name)
+        return replace(value, node=self.lines.pop(name).formula)
 
     def _assign(self, target: ast.expr, value: Any) -> None:
         match target:
@@ -452,8 +463,8 @@ class _Reader:
             raise UnreadableError
         if number == math.pi:
             name = "π"
-        known = [old for old, meant in self.names.items() if type(meant) is type(number) and meant == number]
-        name = known[0] if known and known[0].startswith(name) else self._fresh(name)
+        if type(self.names.get(name)) is not type(number) or self.names[name] != number:
+            name = self._fresh(name)
         self.names[name] = number
         return Value(_name(name), number, ())
 
@@ -498,10 +509,8 @@ class _Reader:
                 return parameter
         if isinstance(found, bool) or not isinstance(found, int | float | np.number | np.ndarray):
             raise UnreadableError
-        known = (
-            [old for old, meant in self.names.items() if meant == path] if path in map(str, self.names.values()) else []
-        )
-        name = known[0] if known else self._fresh(names[-1])
+        paths = {meant: name for name, meant in self.names.items() if isinstance(meant, str)}
+        name = paths.get(path) or self._fresh(names[-1])
         self.names[name] = path
         return Value(_name(name), found, np.shape(found))
 
@@ -556,6 +565,8 @@ class _Reader:
             return self._array(args[2 if name == "check_scalar" else 0])
         if name == "array":
             return self._array(args[0])
+        if name == "astype" and len(args) == 2 and not words:
+            return self._as_floats(*args)
         if name == "len":
             (x,) = map(self._array, args)
             return self._size(x, 0)
@@ -578,6 +589,18 @@ class _Reader:
             return Value(ast.Constant(int(name == "ones_like")), number, (), values[0].rows)
         return self._elementwise(name, values)
 
+    def _as_floats(self, array: ast.expr, dtype: ast.expr) -> Value:
+        """Return an array of the dtype of another one, or of Python's floats."""
+        value = self._array(array)
+        if isinstance(dtype, ast.Attribute) and dtype.attr == "dtype":
+            kind = np.asarray(self._array(dtype.value).number).dtype
+        else:
+            kind = np.dtype(self.source.known(dtype, self.scope))
+        number = np.asarray(value.number)
+        if kind.kind != "f" or not np.can_cast(number.dtype, kind):  # fewer digits are more than a formula says
+            raise UnreadableError
+        return replace(value, number=number.astype(kind))
+
     def _elementwise(self, name: str, values: list[Value]) -> Value:
         nodes = [value.node for value in values]
         numbers = [value.number for value in values]
@@ -587,10 +610,16 @@ class _Reader:
             made = self._binary(ast.Pow(), values[0], Value(ast.Constant(2), 2, ()))
             return Value(_called("sum", made.node), float(np.sum(made.number)), (), made=True)
         if name == "clip" and len(values) == 3:
-            inner = _called("min", _called("max", nodes[0], nodes[1]), nodes[2])
-            return self._each(inner, np.clip(*numbers), *values)
+            low = self._elementwise("maximum", values[:2])
+            return self._elementwise("minimum", [low, values[2]])
         if name in _PAIRS and len(values) == 2:
-            return self._each(_called(_PAIRS[name], *nodes), getattr(np, name)(*numbers), *values)
+            number = getattr(np, name)(*numbers)
+            if isinstance(nodes[1], ast.Name):  # which would be an index
+                nodes = nodes[::-1]
+            if isinstance(nodes[1], ast.Name):
+                larger = ast.Compare(nodes[1], [ast.GtE() if name == "maximum" else ast.LtE()], [nodes[0]])
+                return self._each(_called("where", larger, *nodes[::-1]), number, *values)
+            return self._each(_called(_PAIRS[name], *nodes), number, *values)
         if name == "where" and len(values) == 3:
             return self._each(_called(name, *nodes), np.where(*numbers), *values)
         if name in _ELEMENTWISE and len(values) == 1:
@@ -627,7 +656,7 @@ class _Reader:
         words_of_numpy: dict[str, Any] = {"axis": axis, "keepdims": bool(keep)}
         number = getattr(np, name)(value.number, **words_of_numpy)
         axes = (*range(count),) if axis is None else tuple(a % count for a in np.atleast_1d(axis))
-        over: list[ast.expr]
+        over: Sequence[ast.expr]
         shape: tuple[int, ...]
         if {*axes} == {*range(count)} and not (keep and count != 1):
             over, shape = ([_name("rows")], (1,)) if axis is not None and count == 1 else ([], ())
@@ -643,7 +672,9 @@ class _Reader:
         else:
             raise UnreadableError
         if name in ("var", "std"):
-            off = ast.BinOp(node, ast.Sub(), _called("mean", node, *over))
+            mean: ast.expr = _called("mean", node, *over)
+            same = [n for n, line in self.lines.items() if ast.dump(line.formula) == ast.dump(mean)]
+            off = ast.BinOp(node, ast.Sub(), _name(same[0]) if same else mean)
             made: ast.expr = _called("mean", ast.BinOp(off, ast.Pow(), ast.Constant(2)), *over)
             made = _called("sqrt", made) if name == "std" else made
         else:
@@ -723,6 +754,9 @@ class _Renamed(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> Any:
         return self.names.get(node.id, node)
 
+    def visit_Call(self, node: ast.Call) -> Any:
+        return ast.Call(node.func, [self.visit(arg) for arg in node.args], [])
+
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -743,7 +777,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
     name: getattr(np, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "tanh", "sin", "cos")
-} | {"sigmoid": special.sigmoid, "softplus": special.softplus, "erf": np.vectorize(math.erf, otypes=[float])}
+} | {"sigmoid": sigmoid, "softplus": softplus, "erf": np.vectorize(math.erf, otypes=[float])}
 _PAIRS = {"maximum": "max", "minimum": "min"}
 _REDUCTIONS = ("sum", "mean", "max", "min", "var", "std")
 _OPERATORS: dict[str, type[ast.operator]] = {
@@ -755,7 +789,10 @@ _OPERATORS: dict[str, type[ast.operator]] = {
     "dot": ast.MatMult,
     "matmul": ast.MatMult,
 }
-_METHODS = {name: name for name in (*_REDUCTIONS, "dot", "reshape", "clip", "transpose")} | {"copy": "same"}
+_METHODS = {name: name for name in (*_REDUCTIONS, "dot", "reshape", "clip", "transpose")} | {
+    "copy": "same",
+    "astype": "astype",
+}
 _FUNCTIONS: dict[Any, str] = {
     **{function: name for name, function in _ELEMENTWISE.items()},
     **{getattr(np, name): name for name in (*_PAIRS, *_REDUCTIONS, *_OPERATORS)},
@@ -768,7 +805,7 @@ _FUNCTIONS: dict[Any, str] = {
     np.asarray: "array",
     np.float64: "same",
     check_scalar: "check_scalar",
-    special.sum_of_squares: "sum_of_squares",
+    sum_of_squares: "sum_of_squares",
 }
 """What functions are called here, by what they are and not by what a source calls them."""
 
@@ -788,6 +825,15 @@ def _copy(node: ast.expr) -> ast.expr:
 def _holds(values: Any, wanted: Value) -> bool:
     """Whether the array of a value is among others."""
     if isinstance(values, Value):
-        return ast.dump(values.node) == ast.dump(wanted.node)
+        return _is_view(values.node, wanted.node)
     parts = values.values() if isinstance(values, dict) else values if isinstance(values, list | tuple) else ()
     return any(_holds(part, wanted) for part in parts)
+
+
+def _is_view(node: ast.expr, of: ast.expr) -> bool:
+    """Whether an expression is an array itself, or its numbers laid out in another way."""
+    while isinstance(node, ast.Attribute | ast.Call):
+        if isinstance(node, ast.Call) and call_of(node) not in ("rows", "reshape"):
+            return False
+        node = node.value if isinstance(node, ast.Attribute) else node.args[0]
+    return ast.dump(node) == ast.dump(of)

@@ -14,9 +14,10 @@ import legonet
 from explain.test_formulas import allowed, run_by_calculator, unlike
 from gallery import forms_layers
 from gallery.collection import all_cases
-from legonet import Brick, Linear, Parameter, ReLU
+from legonet import Brick, Linear, MSELoss, Parameter, ReLU, Sequential
 from legonet.arrays import check_array, quiet
 from legonet.explain.bind import bind
+from legonet.explain.explain import explain
 from legonet.explain.source import formulas_from_source
 from legonet.formulas import Formulas
 from legonet.interop import from_functions
@@ -74,6 +75,14 @@ def test_a_wrong_brick_is_read_as_the_wrong_formula_it_states():
     assert_true(Softsign(), (X,), found)
 
 
+def test_an_explanation_shows_what_the_source_says():
+    net = Sequential(Linear(3, 2, rng=0), Softsign())
+    step = explain(net, MSELoss(), X, normal(4, 2)).steps[0]
+    own = {str(term.formula.statement) for term in step.terms if "Softsign" in term.brick and term.formula}
+    assert own == {"y = x / (1 + abs(x))", "dx = dy / (1 + abs(x))"}
+    assert all(term.agrees is not False for term in step.terms)
+
+
 class OwnLinear(Brick):
     """With all that a cautious user writes."""
 
@@ -99,8 +108,8 @@ class OwnLinear(Brick):
 
 def test_a_linear_brick_is_read_in_the_letters_of_textbooks():
     forward, backward = stated(OwnLinear(), X)
-    assert forward == ["z_2 = x @ W + b"] or forward == ["z = x @ W", "z_2 = z + b"]
-    assert backward[-2:] == ["db = sum(dz_2, rows)", "dx = dz_2 @ W.T"]
+    assert forward == ["z = x @ W + b"]
+    assert backward == ["dW = x.T @ dz", "db = sum(dz, rows)", "dx = dz @ W.T"]
 
 
 class OwnLayerNorm(Brick):
@@ -128,7 +137,7 @@ def test_a_layer_norm_is_read_with_its_steps_on_the_way():
     assert found is not None
     assert found.forward == [
         "mean = mean(x, columns)",
-        "std = sqrt(mean((x - mean(x, columns)) ** 2, columns) + eps)",
+        "std = sqrt(mean((x - mean) ** 2, columns) + eps)",
         "x_hat = (x - mean) / std",
         "y = g * x_hat + shift",
     ]
@@ -142,6 +151,22 @@ def test_what_is_read_is_what_is_computed(brick):
     found = formulas_from_source(brick, [X])
     assert found is not None
     assert_true(brick, (X,), found)
+
+
+class NamedAfterFunctions(Brick):
+    def forward(self, x):
+        mean = x.mean(axis=0)
+        return x - mean, None
+
+    def backward(self, dy, cache):
+        sum = dy - dy.sum(axis=0) / len(dy)  # noqa: A001
+        return sum  # noqa: RET504
+
+
+def test_a_name_may_be_that_of_a_function():
+    found = formulas_from_source(NamedAfterFunctions(), [X])
+    assert found == Formulas(["mean = mean(x, rows)", "y = x - mean"], ["dx = dy - sum(dy, rows) / N"], {"N": 4})
+    assert_true(NamedAfterFunctions(), (X,), found)
 
 
 class OwnLoss(Brick):
@@ -158,6 +183,26 @@ def test_a_loss_is_called_l_and_the_number_of_rows_n():
         ["error = y - target", "L = sum(error ** 2) / (2 * N)"],
         ["dy = dL * error / N"],
     )
+
+
+class Larger(Brick):
+    low = -0.5
+    high = 0.5
+
+    def forward(self, a, b):
+        return np.maximum(a, b) * np.clip(a, self.low, self.high), (a, b)
+
+    def backward(self, dy, cache):
+        a, b = cache
+        clipped = np.minimum(self.high, np.maximum(a + 0, self.low))
+        inside = (a > self.low) & (a < self.high)
+        return dy * ((a >= b) * clipped + np.maximum(a, b) * inside), dy * (b > a) * clipped
+
+
+def test_the_larger_of_two_names_is_no_maximum_over_an_index():
+    found = formulas_from_source(Larger(), [X, normal(4, 3, seed=1)])
+    assert found is not None
+    assert_true(Larger(), (X, normal(4, 3, seed=1)), found)
 
 
 class Reassigning(Brick):
@@ -177,9 +222,9 @@ class Reassigning(Brick):
 def test_a_name_that_is_assigned_twice_is_two_names():
     found = formulas_from_source(Reassigning(), [X])
     assert found is not None
-    targets = [line.partition(" = ")[0] for line in [*found.forward, *found.backward]]
-    assert len(targets) == len({*targets, "x", "dy"}) - 2
-    assert found.names["π"] == math.pi
+    assert found.forward == ["x_2 = exp(x)", "x_3 = x_2 * SCALE", "y = x_3 * π + x"]
+    assert found.backward == ["dy_2 = dy * x_3 * π - 0", "dx = dy_2 + 0 * x"]
+    assert found.names == {"SCALE": 0.5, "π": math.pi}
 
 
 class ReassigningRight(Reassigning):
@@ -267,6 +312,14 @@ class WritesIntoTheCache(Softsign):
         return dy * cache[0]
 
 
+class WritesUnderAView(Softsign):
+    def forward(self, x):
+        y = np.exp(x)
+        turned = y.T
+        y += 1.0
+        return y + turned.T, x
+
+
 class Reshaping(Softsign):
     def forward(self, x):
         y = x.reshape(x.shape[1], x.shape[0])
@@ -325,7 +378,17 @@ class Lambda(Brick):
 
 
 MORE = [
-    *(Branching, Looping, Remembering, WritesIntoItsInput, WritesIntoTheCache, Reshaping, Indexing, Overwriting),
+    *(
+        Branching,
+        Looping,
+        Remembering,
+        WritesIntoItsInput,
+        WritesIntoTheCache,
+        WritesUnderAView,
+        Reshaping,
+        Indexing,
+        Overwriting,
+    ),
     *(Drawing, Doubling, Decorated, Lambda),
 ]
 
@@ -344,7 +407,7 @@ def test_containers_and_a_class_without_source_are_not_read():
     lines = "class Typed(Brick):\n    def forward(self, x): return x, None\n    def backward(self, dy, c): return dy"
     exec(lines, known)  # noqa: S102
     assert formulas_from_source(known["Typed"](), [X]) is None
-    assert formulas_from_source(legonet.Sequential(Linear(3, 2), ReLU()), [X]) is None
+    assert formulas_from_source(Sequential(Linear(3, 2), ReLU()), [X]) is None
 
 
 def test_inputs_that_do_not_fit_are_no_error():
@@ -404,21 +467,8 @@ def test_functions_of_numpy_and_lambdas_are_not_read():
 # Bricks of the pages, of the gallery and of the library
 
 
-class Pages(doctest.DocTestRunner):
-    """Runs the examples of a page, and takes the bricks that they build."""
-
-
-def bricks_of_page(path: Path) -> dict[str, Any]:
-    """Run the examples of a page and return its names; their sources stay readable meanwhile."""
-    test = doctest.DocTestParser().get_doctest(path.read_text(encoding="utf-8"), {}, path.name, str(path), 0)
-    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    at_the_end = "from legonet.explain.source import formulas_from_source as _read\n"
-    at_the_end += "_found = {k: _read(v(*_given.get(k, ())), _x(k)) for k, v in list(globals().items()) if k in _given}\n"
-    return {"test": test, "runner": runner, "more": at_the_end}
-
-
 def read_on_page(name: str, build: dict[str, str]) -> dict[str, Formulas | None]:
-    """Read bricks as a page defines them, at its end."""
+    """Read bricks as a page defines them, at its end, while their source is known to Python."""
     path = Path(legonet.__file__).parents[1] / name
     test = doctest.DocTestParser().get_doctest(path.read_text(encoding="utf-8"), {}, name, str(path), 0)
     found: dict[str, Formulas | None] = {}
@@ -472,7 +522,7 @@ def test_the_bricks_of_the_page_on_writing_them_are_read():
     }
 
 
-@pytest.mark.parametrize(("cases", "least"), [(RIGHT, 20), (WRONG, 60)], ids=["right", "wrong"])
+@pytest.mark.parametrize(("cases", "least"), [(RIGHT, 24), (WRONG, 75)], ids=["right", "wrong"])
 def test_what_is_read_of_the_gallery_is_what_it_computes(cases, least):
     read = 0
     for case in cases:
@@ -486,19 +536,15 @@ def test_what_is_read_of_the_gallery_is_what_it_computes(cases, least):
     assert read >= least
 
 
-READABLE: set[str] = set()
-
-
 @every_brick()
 @given(data=st.data())
 def test_what_is_read_of_the_library_is_what_it_computes(kind, data):
     brick, inputs = data.draw(cases_of(kind))
     found = formulas_from_source(brick, inputs)
     if found is not None:
-        READABLE.add(kind.__name__)
         assert_true(brick, inputs, found)
 
 
 def test_some_bricks_of_the_library_can_be_read():
     assert formulas_from_source(legonet.Sigmoid(), [X]) == Formulas(["y = sigmoid(x)"], ["dx = dy * y * (1.0 - y)"])
-    assert formulas_from_source(legonet.MSELoss(), [X, X + 1]) is not None
+    assert formulas_from_source(MSELoss(), [X, X + 1]) is not None
