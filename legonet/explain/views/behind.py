@@ -21,16 +21,16 @@ LINE = Inline(8)
 def behind(term: Term, entry: tuple[int, ...]) -> str:
     """Return what opens where a number is chosen."""
     apart = worked(term, entry, 6)
-    lines = "" if apart is None else "".join(_lines(term, apart))
+    result = exact(np.asarray(term.value)[entry])
+    lines = "".join(_lines(term, apart, result)) if apart is not None else f"<p><b>= {result}</b></p>"
     if apart is None and term.place:
         made = f"computed by {term.brick or term.place}"
         of = f", from {listed(map(str, term.operands))}" if term.operands else ""
-        lines = f"<p>{escaped(made + of)}</p>"
-    result = f"<p><b>= {exact(np.asarray(term.value)[entry])}</b></p>"
-    return f"<p><b>{entry_label(LINE, term, entry)}</b></p>{lines}{result}{''.join(_difference(term, entry))}"
+        lines += f"<p>{escaped(made + of)}</p>"
+    return f"<p><b>{entry_label(LINE, term, entry)}</b></p>{lines}{''.join(_difference(term, entry))}"
 
 
-def _lines(term: Term, apart: ast.expr) -> Iterator[str]:
+def _lines(term: Term, apart: ast.expr, result: str) -> Iterator[str]:
     symbols = Drawing(LINE, names_of(term))
     numbers = Drawing(LINE, names_of(term), numbers_leaf(term, LINE))
     summands = [*_summands(apart, False)]
@@ -39,10 +39,12 @@ def _lines(term: Term, apart: ast.expr) -> Iterator[str]:
         for place, (minus, node) in enumerate(summands):
             sign = "−" if minus else "+" if place else "="
             rows.append(f"<tr><td>{sign}</td>{_row(term, node, symbols, numbers)}</tr>")
-        yield f"<table>{''.join(rows)}</table>"
+        total = f'<tr class="sum"><td>=</td><td></td><td></td><td>{result}</td></tr>'
+        yield f"<table>{''.join(rows)}{total}</table>"
         return
     drawn = [symbols.draw(apart), numbers.draw(apart)]
     yield from (f"<p>= {line}</p>" for line in dict.fromkeys(drawn))
+    yield f"<p><b>= {result}</b></p>"
 
 
 def _row(term: Term, node: ast.expr, symbols: Drawing, numbers: Drawing) -> str:
