@@ -298,8 +298,12 @@ class Exact:
         value = self.value(node.value)
         if len(index) > len(value.shape):
             raise UnclearError(f"{ast.unparse(node)}: {len(value.shape)} axes")
-        kept = [list(range(size)) for size in value.shape]
-        single_axes = []
+        return self.picked(value, index)
+
+    def picked(self, value: Entries, index: list[ast.expr]) -> Entries:
+        """Return what stands in an array at some indices, zeros if they are beyond its end."""
+        kept = [list(range(size)) for size in value.shape]  # along each axis
+        alone = [axis for axis, one in enumerate(index) if not isinstance(one, ast.Slice)]
         for axis, one in enumerate(index):
             if isinstance(one, ast.Slice):
                 start, stop = [None if end is None else int(self.value(end).alone) for end in (one.lower, one.upper)]
@@ -307,25 +311,22 @@ class Exact:
             else:
                 wanted = self.value(one).alone
                 kept[axis] = [k for k in kept[axis] if k == wanted]
-                single_axes.append(axis)
-        shape = tuple(len(kept[axis]) for axis in range(len(kept)) if axis not in single_axes)
-        if not all(kept[axis] for axis in single_axes):
+        shape = tuple(len(some) for axis, some in enumerate(kept) if axis not in alone)
+        if not all(kept[axis] for axis in alone):
             if self.leaves_out:
                 raise OutsideError
             return Entries.zeros(shape)
-        of = {tuple(k for axis, k in enumerate(place) if axis not in single_axes): place for place in places_of(kept)}
-        numbered = zip(places(shape), of.values(), strict=True)
-        return Entries(shape, {place: value.at[source] for place, source in numbered})
+        return Entries(shape, dict(zip(places(shape), (value.at[place] for place in product(*kept)), strict=True)))
 
     def item(self, name: str, index: list[ast.expr]) -> Entries:
         """Return ``h[:, t - 1]`` of an h that is being computed."""
         axis, items = self.growing[name]
-        (step,) = [self.value(one).alone for one in index if not isinstance(one, ast.Slice)]
         if isinstance(index[axis], ast.Slice):
             raise UnclearError(f"{name} is only there in part")
         shape = self.shapes.get(name)
         nothing = single(ZERO) if shape is None else Entries.zeros((*shape[:axis], *shape[axis + 1 :]))
-        return items.get(int(step), nothing)
+        item = items.get(int(self.value(index[axis]).alone), nothing)
+        return self.picked(item, [*index[:axis], *index[axis + 1 :]]) if item.shape else item
 
     def called(self, name: str, node: ast.Call) -> Entries:
         over = [arg.id for arg in node.args[1:] if isinstance(arg, ast.Name)]
@@ -391,10 +392,6 @@ def counter(line: Any) -> tuple[int, str] | None:
 def speaks_of_the_next(formula: ast.expr, index: str) -> bool:
     inside = [one for node in ast.walk(formula) if isinstance(node, ast.Subscript) for one in brackets(node.slice)]
     return any(ast.unparse(one).startswith(f"{index} + ") for one in inside)
-
-
-def places_of(kept: list[list[int]]) -> Iterator[Place]:
-    return product(*kept)
 
 
 def matrix_product(a: Entries, b: Entries) -> Entries:
