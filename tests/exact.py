@@ -248,7 +248,8 @@ class Exact:
         steps = known[0][axis] if known else self.reach(index, [line.value for line in group])
         self.growing = {target: (axis, {}) for target in targets}
         back = any(speaks_of_the_next(line.value, index) for line in group)
-        for step in range(steps - 1, -1, -1) if back else range(steps):
+        every = range(steps - 1, -1, -1) if back else range(steps)
+        for step in every or [0, 0]:  # of no steps, one that looks at nothing but zeros tells the shapes
             self.index = {index: step}
             for target, line in zip(targets, group, strict=True):
                 self.formulas = [line.value]
@@ -258,8 +259,10 @@ class Exact:
             items = self.growing[target][1]
             one = broadcast(*[item.shape for item in items.values()])
             shape = (*one[:axis], steps, *one[axis:])
-            stacked = {p: items[p[axis]].seen_from((*p[:axis], *p[axis + 1 :])) for p in places(shape)} if steps else {}
-            self.known[target] = Entries(shape, stacked) if steps else Entries.zeros(self.shapes.get(target, (0,)))
+            stacked = {
+                place: items[place[axis]].seen_from((*place[:axis], *place[axis + 1 :])) for place in places(shape)
+            }
+            self.known[target] = Entries(shape, stacked)
         self.growing = {}
 
     def value(self, node: ast.expr) -> Entries:

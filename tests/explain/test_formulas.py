@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from exact import Entries, Exact
@@ -49,21 +49,23 @@ def computed(brick: Brick[Any], inputs: tuple[Array, ...], seed: int) -> tuple[B
 EPS = float(np.finfo(float).eps)
 FACTOR = 4
 """How many times the bound of a formula's rounding error a brick may be off, which computes otherwise."""
-OVERFLOWN = 64
-"""The same, as a share of the result, where a formula of float64 overflows on its way."""
 TINY = 1e-300
 """What is lost where numbers are too small for a float."""
 
 
 def run_by_calculator(bound: Bound, operands: dict[str, Any], results: dict[str, Any]) -> Calculator:
-    """Compute the formulas in float64, those of the backward pass from the outputs of the brick, as it does."""
+    """Compute the formulas in float64, those of the backward pass from the outputs of the brick, as it does.
+
+    A brick that computes in another way may have the rounding errors of operands that are off by one rounding.
+    """
     shapes = {name: np.shape(value) for name, value in results.items()}
     calculator = Calculator(operands)
+    calculator.errors = {name: np.abs(value) for name, value in operands.items() if is_float(value)}
     calculator.run(bound.forward, shapes)
     stated = {name: (calculator.operands[name], calculator.errors.get(name, 0.0)) for name in bound.outputs}
     for name in bound.outputs:
         calculator.operands[name] = np.asarray(results[name], float)
-        calculator.errors.pop(name, None)
+        calculator.errors[name] = np.abs(calculator.operands[name])
     calculator.run(bound.backward, shapes)
     for name, (value, error) in stated.items():
         calculator.operands[name], calculator.errors[name] = value, error
@@ -81,11 +83,14 @@ def run_exactly(bound: Bound, operands: dict[str, Any], results: dict[str, Any])
     return exact
 
 
+def is_float(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
+
+
 def allowed(calculator: Calculator, name: str, result: Any) -> Any:
     """Return how far a result of a brick may be from its formula: rounding errors of both, and of the result."""
     errors = np.broadcast_to(calculator.errors[name], np.shape(result))
-    known = np.where(np.isfinite(errors), errors, OVERFLOWN * np.abs(result))
-    return EPS * (FACTOR * known + np.abs(result)) + TINY
+    return EPS * (FACTOR * errors + np.abs(result)) + TINY
 
 
 def unlike(found: Any, result: Any, limit: Any) -> bool:
@@ -107,18 +112,17 @@ def test_the_formulas_give_what_the_brick_computes(kind: type[Brick[Any]], data:
     assert results.keys() <= stated, f"no formula for {sorted(results.keys() - stated)}"
     for name, result in results.items():
         limit = allowed(calculator, name, result)
-        if np.all(np.isfinite(calculator.errors[name])):  # else it overflows, and is computed exactly below
-            assert not unlike(calculator.operands[name], result, limit), name
+        assert np.all(np.isfinite(limit) | ~np.isfinite(result)), f"no bound of the error of {name}"
+        assert not unlike(calculator.operands[name], result, limit), name
 
 
 @every_brick()
-@settings(max_examples=settings.default.max_examples // 10)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_no_formula_is_wrong_when_computed_exactly(kind: type[Brick[Any]], data: st.DataObject) -> None:
     if not hasattr(kind, "formulas"):
         pytest.skip("its parts have formulas")
     brick, inputs = data.draw(cases_of(kind))
-    assume(all(x.size for x in inputs))  # arrays of nothing are left to the test above
     bound, operands, results = computed(brick, inputs, data.draw(st.integers(0, 99)))
     calculator, exact = run_by_calculator(bound, operands, results), run_exactly(bound, operands, results)
     for name, result in results.items():
