@@ -34,10 +34,10 @@ def mutants_of(line: str) -> list[str]:
 
 
 def _places(node: ast.expr, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], ast.expr]]:
-    """Yield every part of a formula with the way to it, the names of functions left out."""
+    """Yield every part of a formula with the way to it, but names of functions, and ends of slices: they may be beyond."""
     yield path, node
     for field, value in ast.iter_fields(node):
-        if field == "func":
+        if field in ("func", "upper"):
             continue
         for number, each in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if isinstance(each, ast.expr):
