@@ -22,7 +22,22 @@ from strategies import cases_of, every_brick, like, normal, parts, same_draws
 ROUNDS = 8
 """How often 100 cases are drawn at most, to find some that tell a mistake from the truth."""
 
-SAME: dict[str, str] = {}
+SHARES = "what multiplies every exponential drops out of the shares"
+SAME = {
+    "e = -exp(y - max(y, columns))": SHARES,
+    "e = 2 * exp(y - max(y, columns))": SHARES,
+    "e = exp(y + max(y, columns))": SHARES,
+    "e = exp(y)": SHARES,
+    "e = exp(y - min(y, columns))": SHARES,
+    "E[n, h, i, j] = -exp(S[n, h, i, j])": SHARES,
+    "E[n, h, i, j] = 2 * exp(S[n, h, i, j])": SHARES,
+    "E[n, h, i, j] = -(exp(S[n, h, i, j]) * (j <= i))": SHARES,
+    "E[n, h, i, j] = 2 * (exp(S[n, h, i, j]) * (j <= i))": SHARES,
+    "E[n, h, i, j] = 2 * (exp(S[n, h, i, j]) * mask[n, j])": SHARES,
+    "E[n, h, i, j] = 2 * (exp(S[n, h, i, j]) * (j <= i) * mask[n, j])": SHARES,
+    "dy = dL * (p - t) / N": "the probabilities t of a row add up to 1",
+    "dy = dL * (p / sum(t, columns) - t) / N": "the same",
+}
 """Mutants of formulas that say the same in other words, and why."""
 
 
@@ -216,8 +231,9 @@ def telling_cases(kind: type[Brick[Any]]) -> list[Case]:
         telling = [[case for case in cases if case.tells] for cases in found.values()]
         if max(map(len, telling)) >= 8:
             break
-    most = sorted(filter(None, telling), key=len, reverse=True)[:4]
-    return [case for cases in most for case in cases] or [case for cases in found.values() for case in cases]
+    most = max(map(len, telling))
+    ways = sorted([cases for cases in telling if 2 * len(cases) >= most], key=len, reverse=True)[:4]
+    return [case for cases in ways for case in cases]
 
 
 def is_a_factor(bound: Bound, statement: Statement) -> bool:
