@@ -86,6 +86,8 @@ class Calculator:
             for group, step in _groups(statements):
                 try:
                     self._run(group, step, shapes)
+                except OptionError:
+                    raise
                 except UNFIT:
                     raise OptionError(self._unfit(group[0].formula)) from None
 
@@ -162,6 +164,8 @@ class Calculator:
         """Return the value of a formula, and the bound of its error."""
         try:
             return self._value(node)
+        except OptionError:
+            raise
         except UNFIT:
             raise OptionError(self._unfit(node)) from None
 
@@ -236,8 +240,6 @@ class Calculator:
 
     def _subscript(self, node: ast.Subscript) -> Pair:
         value, error = self.value(node.value)
-        if not np.ndim(value):  # nothing of it is there yet
-            return 0.0, 0.0
         value, error = np.asarray(value), np.broadcast_to(error, np.shape(value))
         index = [
             slice(self._bound(i.lower), self._bound(i.upper)) if isinstance(i, ast.Slice) else self.value(i)[0]
