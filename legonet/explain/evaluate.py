@@ -9,13 +9,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array
+from legonet.arrays import Array, brief
 from legonet.errors import OptionError
 
 from .language import AXES, REDUCTIONS, Statement, call_of, indices_summed, is_index_notation, names_in, parts
 
 Pair: TypeAlias = tuple[Any, Any]
 """A value, and the bound of its error in units of eps."""
+
+UNFIT = (ValueError, TypeError, LookupError, ArithmeticError)
+"""What NumPy and Python raise where shapes or numbers do not fit."""
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
@@ -26,6 +29,8 @@ FEW = 200
 
 COUNTED = 25
 """Where a number of terms is looked for, as by argmax, so many are written out: they are counted by the reader."""
+
+EPS, MAX = float(np.finfo(float).eps), float(np.finfo(float).max)
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -77,6 +82,7 @@ class Calculator:
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
+        self.missing: Any = False
         self.shape: tuple[int, ...] | None = None
 
     # Values
@@ -85,14 +91,22 @@ class Calculator:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
         with np.errstate(all="ignore"):
             for group, step in _groups(statements):
-                if step:
-                    self._loop(group, step, shapes)
-                else:
-                    (statement,) = group
-                    shape = shapes.get(statement.target)
-                    some = shape is not None and self.cost(statement, shape) > MUCH
-                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
-                    self.operands[statement.target], self.errors[statement.target] = value, error
+                try:
+                    self._run(group, step, shapes)
+                except OptionError:
+                    raise
+                except UNFIT:
+                    raise OptionError(self._unfit(group[0].formula)) from None
+
+    def _run(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        if step:
+            self._loop(group, step, shapes)
+        else:
+            (statement,) = group
+            shape = shapes.get(statement.target)
+            some = shape is not None and self.cost(statement, shape) > MUCH
+            value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
+            self.operands[statement.target], self.errors[statement.target] = value, error
 
     def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
         """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
@@ -115,6 +129,8 @@ class Calculator:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
         if is_index_notation(statement, self._arrays()):
             return self._entrywise(statement, shape)
+        if statement.indices:
+            raise OptionError(f"with indices every array needs one for each axis: {brief(str(statement), 80)}")
         self.shape = shape
         value, error = self.value(statement.formula)
         value, error = np.asarray(value, float), np.broadcast_to(error, np.shape(value))
@@ -152,6 +168,8 @@ class Calculator:
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
+            if len(statement.indices) != len(shape):
+                raise OptionError(f"{statement.target} has {len(shape)} axes: {brief(str(statement), 80)}")
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
         wanted = {name for node in ast.walk(statement.formula) for name in self._over(node)} | set(free)
         for node in ast.walk(statement.formula):
@@ -171,9 +189,24 @@ class Calculator:
 
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
+        try:
+            return self._value(node)
+        except OptionError:
+            raise
+        except UNFIT:
+            raise OptionError(self._unfit(node)) from None
+
+    def _unfit(self, node: ast.expr) -> str:
+        """Say that a formula cannot be computed, and the shapes of the arrays that it speaks of."""
+        told = [f"{name} has shape {np.shape(self.operands[name])}" for name in names_in(node) if name in self.operands]
+        return f"{brief(ast.unparse(node), 60)} cannot be computed" + f": {', '.join(told)}" * bool(told)
+
+    def _value(self, node: ast.expr) -> Pair:
         match node:
-            case ast.Constant(value=int() | float() as value):  # 0.1 is rounded, 0.5 is counted so too
-                return value, 0.0 if value == int(value) else 0.5 * abs(value)
+            case ast.Constant(value=float(number)):  # 0.1 is rounded, 0.5 is counted so too
+                return number, 0.0 if number.is_integer() else 0.5 * abs(number)
+            case ast.Constant():
+                return node.value, 0.0
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -214,7 +247,9 @@ class Calculator:
                 return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
+                eb = np.where(np.isfinite(b), np.minimum(eb, MAX), eb)
+                beyond = np.where(np.isinf(b), np.abs(a) / MAX / EPS, 0.0)  # b may be just too large for a float
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient) + beyond
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
@@ -243,6 +278,8 @@ class Calculator:
         ]
         if len(index) > value.ndim:
             raise OptionError(f"{ast.unparse(node)!r} has {len(index)} indices, but the array has {value.ndim} axes")
+        if len(index) < value.ndim and any(np.ndim(i) for i in index if not isinstance(i, slice)):
+            raise OptionError(f"{ast.unparse(node)!r} needs an index for each of the {value.ndim} axes of the array")
         inside: Any = True
         safe: list[Any] = []
         for axis, i in enumerate(index):
@@ -252,6 +289,8 @@ class Calculator:
             whole = np.asarray(np.floor(i), int)
             fine = (np.asarray(i) == whole) & (whole >= 0) & (whole < value.shape[axis])
             inside = inside & fine
+            if self.fill:
+                self.missing = self.missing | ~fine
             safe.append(np.where(fine, whole, 0) if fine.ndim else int(whole) if fine else 0)
         if 0 in [n for n, i in zip(value.shape, index, strict=False) if not isinstance(i, slice)]:
             shape = np.broadcast_shapes(*[np.shape(i) for i in index if not isinstance(i, slice)])
@@ -305,10 +344,10 @@ class Calculator:
         looping = [i for i in indices if i not in self.index]
         if looping:
             return self._sum_of_matrices(name, node, looping)
-        outside, self.fill = self.fill, OUTSIDE.get(name, 0.0)
+        outside, self.fill, self.missing = (self.fill, self.missing), OUTSIDE.get(name, 0.0) if indices else 0.0, False
         value, error = self.value(node.args[0])
-        self.fill = outside
-        value = np.asarray(value)
+        missing, (self.fill, self.missing) = self.missing, outside
+        value = np.where(missing, OUTSIDE[name], value) if name in OUTSIDE else np.asarray(value)
         axes: Any = tuple(1 + self.bound.index(i) for i in indices) if indices else _axis(node)
         if indices:  # what does not depend on an index is there as often as the index goes
             full = np.broadcast_shapes(value.shape, *[np.shape(self.index[i]) for i in indices])
@@ -316,21 +355,23 @@ class Calculator:
         error = np.broadcast_to(error, value.shape)
         keep = axes is not None
         count = math.prod(value.shape) if axes is None else math.prod(np.array(value.shape)[list(np.atleast_1d(axes))])
+        if name in OUTSIDE and (not count or np.any(np.all(np.broadcast_to(missing, value.shape), axis=axes))):
+            raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
         if name == "argmax":
             lost = np.isneginf(value).any()  # as infinite as what is beyond the end, which is never chosen
             inside = np.broadcast_to(self._is_there(node.args[0]) if lost else True, value.shape)
             chosen = inside & ((value == value.max(axis=axes, keepdims=True)) | np.isnan(value))
             return self._first_largest(chosen, axes), 0.0
         if name in ("max", "min"):
-            if not count:
-                raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
             return REDUCE[name](value, axis=axes, keepdims=keep), np.max(error, axis=axes, keepdims=keep)
         total = np.sum(value, axis=axes, keepdims=keep)
         bound = np.sum(error, axis=axes, keepdims=keep) + count * np.sum(np.abs(value), axis=axes, keepdims=keep)
         return (total / max(count, 1), bound / max(count, 1)) if name == "mean" else (total, bound)
 
-    def _first_largest(self, value: Array, axes: tuple[int, ...]) -> Any:
+    def _first_largest(self, value: Array, axes: tuple[int, ...] | int | None) -> Any:
         """Return the number of the first largest entry, as the axes are counted through."""
+        if not isinstance(axes, tuple):
+            return np.argmax(value, axis=axes, keepdims=axes is not None)
         rest = [axis for axis in range(value.ndim) if axis not in axes]
         moved = value.transpose(*rest, *axes)
         flat = moved.reshape(*[value.shape[axis] for axis in rest], -1)
