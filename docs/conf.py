@@ -44,6 +44,7 @@ html_theme = "furo"
 html_title = f"legonet {version}"
 html_static_path = ["_static"]
 html_css_files = ["legonet.css"]
+html_extra_path = ["generated/explain_step/worked-step.html"]  # see-the-maths.md shows it
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False

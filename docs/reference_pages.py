@@ -13,7 +13,10 @@ from sphinx.pycode import ModuleAnalyzer
 
 import legonet
 
-FIRST = ("bricks", "graphs", "losses", "regularizers", "optimizers", "training", "testing", "initializers", "special")
+FIRST = (
+    *("bricks", "graphs", "losses", "regularizers", "optimizers", "training", "explain", "testing"),
+    *("initializers", "special"),
+)
 WHOLE_MODULES = ("initializers", "errors")  # plain modules: all their names stand on one page
 
 

@@ -145,13 +145,14 @@ def finite_number(*, zero: bool) -> Callable[[str], float]:
     return read
 
 
-def open_folder(parser: argparse.ArgumentParser, folder: Path) -> Path | None:
-    """Return the folder for pictures, made and proven writable, or None if there is no matplotlib to draw them.
+def open_folder(parser: argparse.ArgumentParser, folder: Path, *, pictures: bool = True) -> Path | None:
+    """Return the folder, made and proven writable, or None if it is for `pictures` and no matplotlib can draw them.
 
     A folder that cannot be written to is an error of the option ``--output``: known before training, not after.
     """
     try:
-        importlib.import_module("matplotlib.figure")
+        if pictures:
+            importlib.import_module("matplotlib.figure")
     except ImportError:
         print("There will be no pictures: they need matplotlib, pip install matplotlib", file=sys.stderr)
         return None

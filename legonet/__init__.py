@@ -1,6 +1,7 @@
 """Neural networks as bricks whose every derivative is written by hand, proven, and shown.
 
-``legonet.initializers``, ``legonet.training`` and ``legonet.testing`` hold what goes around the bricks.
+``legonet.initializers``, ``legonet.training`` and ``legonet.testing`` hold what goes around the bricks, and
+``legonet.explain`` shows the mathematics of a training step with its numbers.
 """
 
 from .arrays import Array, check_array

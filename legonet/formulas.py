@@ -21,8 +21,8 @@ class Formulas:
     """What a brick computes in its two passes, as assignments in Python's notation.
 
     A brick has them as its attribute ``formulas``; if they depend on the inputs, it is a method that is given what
-    `forward` is given. `legonet.explain` draws them with the numbers of a step, and says so where the numbers of the
-    brick are others than those of its formulas.
+    `forward` is given. `legonet.explain.explain` draws them with the numbers of a step, and says so where the numbers
+    of the brick are others than those of its formulas.
 
     Parameters
     ----------

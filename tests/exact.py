@@ -248,7 +248,8 @@ class Exact:
         steps = known[0][axis] if known else self.reach(index, [line.value for line in group])
         self.growing = {target: (axis, {}) for target in targets}
         back = any(speaks_of_the_next(line.value, index) for line in group)
-        for step in range(steps - 1, -1, -1) if back else range(steps):
+        every = range(steps - 1, -1, -1) if back else range(steps)
+        for step in every or [0, 0]:  # of no steps, one that looks at nothing but zeros tells the shapes
             self.index = {index: step}
             for target, line in zip(targets, group, strict=True):
                 self.formulas = [line.value]
@@ -258,8 +259,10 @@ class Exact:
             items = self.growing[target][1]
             one = broadcast(*[item.shape for item in items.values()])
             shape = (*one[:axis], steps, *one[axis:])
-            stacked = {p: items[p[axis]].seen_from((*p[:axis], *p[axis + 1 :])) for p in places(shape)} if steps else {}
-            self.known[target] = Entries(shape, stacked) if steps else Entries.zeros(self.shapes.get(target, (0,)))
+            stacked = {
+                place: items[place[axis]].seen_from((*place[:axis], *place[axis + 1 :])) for place in places(shape)
+            }
+            self.known[target] = Entries(shape, stacked)
         self.growing = {}
 
     def value(self, node: ast.expr) -> Entries:
@@ -294,15 +297,16 @@ class Exact:
     def indexed(self, node: ast.Subscript) -> Entries:
         index = brackets(node.slice)
         if isinstance(node.value, ast.Name) and node.value.id in self.growing:
-            value, index = self.item(node.value.id, index), self.without_the_step(node.value.id, index)
-            if not value.shape:
-                return value
-        else:
-            value = self.value(node.value)
+            return self.item(node.value.id, index)
+        value = self.value(node.value)
         if len(index) > len(value.shape):
             raise UnclearError(f"{ast.unparse(node)}: {len(value.shape)} axes")
-        kept = [list(range(size)) for size in value.shape]
-        single_axes = []
+        return self.picked(value, index)
+
+    def picked(self, value: Entries, index: list[ast.expr]) -> Entries:
+        """Return what stands in an array at some indices, zeros if they are beyond its end."""
+        kept = [list(range(size)) for size in value.shape]  # along each axis
+        alone = [axis for axis, one in enumerate(index) if not isinstance(one, ast.Slice)]
         for axis, one in enumerate(index):
             if isinstance(one, ast.Slice):
                 start, stop = [None if end is None else int(self.value(end).alone) for end in (one.lower, one.upper)]
@@ -310,29 +314,22 @@ class Exact:
             else:
                 wanted = self.value(one).alone
                 kept[axis] = [k for k in kept[axis] if k == wanted]
-                single_axes.append(axis)
-        shape = tuple(len(kept[axis]) for axis in range(len(kept)) if axis not in single_axes)
-        if not all(kept[axis] for axis in single_axes):
+        shape = tuple(len(some) for axis, some in enumerate(kept) if axis not in alone)
+        if not all(kept[axis] for axis in alone):
             if self.leaves_out:
                 raise OutsideError
             return Entries.zeros(shape)
-        of = {tuple(k for axis, k in enumerate(place) if axis not in single_axes): place for place in places_of(kept)}
-        numbered = zip(places(shape), of.values(), strict=True)
-        return Entries(shape, {place: value.at[source] for place, source in numbered})
-
-    def without_the_step(self, name: str, index: list[ast.expr]) -> list[ast.expr]:
-        """Return the indices of a growing array but for that of the step."""
-        return [one for axis, one in enumerate(index) if axis != self.growing[name][0]]
+        return Entries(shape, dict(zip(places(shape), (value.at[place] for place in product(*kept)), strict=True)))
 
     def item(self, name: str, index: list[ast.expr]) -> Entries:
         """Return ``h[:, t - 1]`` of an h that is being computed."""
         axis, items = self.growing[name]
-        (step,) = [self.value(one).alone for one in index if not isinstance(one, ast.Slice)]
         if isinstance(index[axis], ast.Slice):
             raise UnclearError(f"{name} is only there in part")
         shape = self.shapes.get(name)
         nothing = single(ZERO) if shape is None else Entries.zeros((*shape[:axis], *shape[axis + 1 :]))
-        return items.get(int(step), nothing)
+        item = items.get(int(self.value(index[axis]).alone), nothing)
+        return self.picked(item, [*index[:axis], *index[axis + 1 :]]) if item.shape else item
 
     def called(self, name: str, node: ast.Call) -> Entries:
         over = [arg.id for arg in node.args[1:] if isinstance(arg, ast.Name)]
@@ -398,10 +395,6 @@ def counter(line: Any) -> tuple[int, str] | None:
 def speaks_of_the_next(formula: ast.expr, index: str) -> bool:
     inside = [one for node in ast.walk(formula) if isinstance(node, ast.Subscript) for one in brackets(node.slice)]
     return any(ast.unparse(one).startswith(f"{index} + ") for one in inside)
-
-
-def places_of(kept: list[list[int]]) -> Iterator[Place]:
-    return product(*kept)
 
 
 def matrix_product(a: Entries, b: Entries) -> Entries:

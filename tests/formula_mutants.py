@@ -34,10 +34,10 @@ def mutants_of(line: str) -> list[str]:
 
 
 def _places(node: ast.expr, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], ast.expr]]:
-    """Yield every part of a formula with the way to it, the names of functions left out."""
+    """Yield every part of a formula with the way to it, but names of functions and ends of slices (may be beyond)."""
     yield path, node
     for field, value in ast.iter_fields(node):
-        if field == "func":
+        if field in ("func", "upper"):
             continue
         for number, each in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if isinstance(each, ast.expr):
@@ -56,6 +56,11 @@ def _put(node: Any, path: tuple[Any, ...], change: Callable[[ast.expr], ast.expr
 
 def _changes(node: ast.expr) -> Iterator[Callable[[Any], ast.expr]]:
     match node:
+        case ast.BinOp(op=ast.FloorDiv(), right=ast.Constant(value=1)):
+            return  # n // 1 is n
+        case ast.BinOp(op=ast.Mult(), right=ast.Call(func=ast.Name(id="sign"))):
+            yield lambda n: n.left
+            yield lambda n: n.right  # but not the quotient: divided by a sign is multiplied by it
         case ast.BinOp(op=ast.MatMult()):
             yield lambda n: ast.BinOp(ast.Attribute(n.left, "T"), n.op, n.right)
             yield lambda n: ast.BinOp(n.left, n.op, ast.Attribute(n.right, "T"))

@@ -6,7 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
-from legonet.bricks.window_formulas import reaches, reads
+from legonet.bricks.window_formulas import reaches, reads, tile_of, tiles
 from legonet.formulas import Formulas
 
 
@@ -75,11 +75,12 @@ class AvgPool2d(Brick[Form]):
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
         window, (rows, columns) = self.window, self.window.kernel_size
-        patch = f"x[n, c, {reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}]"
-        places = f"dy[n, c, {reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}]"
+        dx = f"sum(dy[n, c, {reaches(window, 'hw', 'uv')}], u, v)"
+        if tiles(window):
+            dx = f"dy[n, c, {tile_of(window, 'hw')}]"
         return Formulas(
-            [f"y[n, c, i, j] = sum({patch}, u, v) / {rows * columns}"],
-            [f"dx[n, c, h, w] = sum({places}, u, v) / {rows * columns}"],
+            [f"y[n, c, i, j] = mean(x[n, c, {reads(window, 'ij', 'uv')}], u, v)"],
+            [f"dx[n, c, h, w] = {dx} / {rows * columns}"],
             {"u": range(rows), "v": range(columns)},
         )
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
-from legonet.bricks.window_formulas import reaches, reads
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -121,15 +121,15 @@ class Conv1d(LinearOnPatches):
 
     @property
     def formulas(self) -> Formulas:
-        """Both formulas: place t of the window has a step s at its cell u."""
-        read, reached = reads(self.window, 0, "t", "u"), reaches(self.window, 0, "s", "u")
-        x, c, same = self._channels()
+        """Both formulas: place i of the window has a step t at its cell u."""
+        (c, in_W, over), (o, of_W, overs) = channels(self, "c", "o")
+        read, reached = reads(self.window, "i", "u"), reaches(self.window, "t", "u")
         return Formulas(
-            [f"z[n, t, o] = sum(x[n, {read}, {x}] * W[c, u, o], c, u) + b[o]"],
+            [f"z[n, i, o] = sum(x[n, {read}, {c}] * W[{in_W}, u, o], {over}u) + b[o]"],
             [
-                f"dW[c, u, o] = sum(x[n, {read}, {x}] * dz[n, t, o], n, t)",
-                "db[o] = sum(dz[n, t, o], n, t)",
-                f"dx[n, s, c] = sum(W[{c}, u, o] * dz[n, {reached}, o]{same}, u, o)",
+                f"dW[c, u, o] = sum(x[n, {read}, {c}] * dz[n, i, o], n, i)",
+                "db[o] = sum(dz[n, i, o], n, i)",
+                f"dx[n, t, c] = sum(dz[n, {reached}, {o}] * W[{of_W}, u, {o}], {overs}u)",
             ],
             {"W": "weight", "b": "bias"},
         )

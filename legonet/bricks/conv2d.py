@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from legonet.arrays import Array, check_array, quiet
 from legonet.bricks.convolution import LinearOnPatches
-from legonet.bricks.window_formulas import reaches, reads
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
 
@@ -126,16 +126,14 @@ class Conv2d(LinearOnPatches):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        window = self.window
-        read = f"{reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}"
-        reached = f"{reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}"
-        x, c, same = self._channels()
+        (c, in_W, over), (o, of_W, overs) = channels(self, "c", "o")
+        read, reached = reads(self.window, "ij", "uv"), reaches(self.window, "hw", "uv")
         return Formulas(
-            [f"z[n, o, i, j] = sum(x[n, {x}, {read}] * W[c, u, v, o], c, u, v) + b[o]"],
+            [f"z[n, o, i, j] = sum(x[n, {c}, {read}] * W[{in_W}, u, v, o], {over}u, v) + b[o]"],
             [
-                f"dW[c, u, v, o] = sum(x[n, {x}, {read}] * dz[n, o, i, j], n, i, j)",
+                f"dW[c, u, v, o] = sum(x[n, {c}, {read}] * dz[n, o, i, j], n, i, j)",
                 "db[o] = sum(dz[n, o, i, j], n, i, j)",
-                f"dx[n, c, h, w] = sum(W[{c}, u, v, o] * dz[n, o, {reached}]{same}, u, v, o)",
+                f"dx[n, c, h, w] = sum(dz[n, {o}, {reached}] * W[{of_W}, u, v, {o}], {overs}u, v)",
             ],
             {"W": "weight", "b": "bias"},
         )

@@ -7,7 +7,7 @@ from legonet.arrays import Array, brief, check_array, quiet
 from legonet.bricks.convolution import Convolution
 from legonet.bricks.patches import from_patches, from_pixels, matrices, to_patches, to_pixels
 from legonet.bricks.window import Sizes, check_sizes, show_sizes
-from legonet.bricks.window_formulas import reaches, reads
+from legonet.bricks.window_formulas import channels, reaches, reads
 from legonet.errors import OptionError, ShapeError
 from legonet.formulas import Formulas
 from legonet.initializers import Initializer, glorot_uniform, zeros
@@ -125,21 +125,16 @@ class ConvTranspose2d(Convolution):
     @property
     def formulas(self) -> Formulas:
         """Both formulas: place (i, j) of the window has a pixel (h, w) at its cell (u, v)."""
-        window = self.window
-        read = f"{reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}"
-        reached = f"{reaches(window, 0, 'h', 'u')}, {reaches(window, 1, 'w', 'v')}"
-        o, z, same = "o", "o", ""
-        if self.groups > 1:
-            inputs, outputs = self.inputs // self.groups, self.outputs // self.groups
-            o, z, same = f"o % {outputs}", f"c // {inputs} * {outputs} + o", f" * (c // {inputs} == o // {outputs})"
+        (o, in_W, over), (c, of_W, overs) = channels(self, "o", "c")
+        read, reached = reads(self.window, "ij", "uv"), reaches(self.window, "hw", "uv")
         return Formulas(
-            [f"z[n, o, h, w] = sum(x[n, c, {reached}] * W[c, u, v, {o}]{same}, c, u, v) + b[o]"],
+            [f"z[n, o, h, w] = sum(x[n, {c}, {reached}] * W[{c}, u, v, {of_W}], {overs}u, v) + b[o]"],
             [
-                f"dW[c, u, v, o] = sum(x[n, c, i, j] * dz[n, {z}, {read}], n, i, j)",
+                f"dW[c, u, v, o] = sum(x[n, c, i, j] * dz[n, {o}, {read}], n, i, j)",
                 "db[o] = sum(dz[n, o, h, w], n, h, w)",
-                f"dx[n, c, i, j] = sum(W[c, u, v, {o}] * dz[n, o, {read}]{same}, u, v, o)",
+                f"dx[n, c, i, j] = sum(dz[n, {o}, {read}] * W[c, u, v, {in_W}], {over}u, v)",
             ],
-            {"W": "weight", "b": "bias", "o": range(self.outputs)},
+            {"W": "weight", "b": "bias"},
         )
 
     @quiet

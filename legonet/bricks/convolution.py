@@ -71,13 +71,6 @@ class LinearOnPatches(Convolution):
     These are its passes for images of any number of axes, (batch, channels, *space).
     """
 
-    def _channels(self) -> tuple[str, str, str]:
-        """Return the channel of x that c of W is, the reverse, and a factor that is 0 between groups."""
-        size, outputs = self.inputs // self.groups, self.outputs // self.groups
-        if self.groups == 1:
-            return "c", "c", ""
-        return f"o // {outputs} * {size} + c", f"c % {size}", f" * (c // {size} == o // {outputs})"
-
     def _weigh(self, x: Array) -> Array:
         """Return y = Wᵀ P + b."""
         y = matrices(self.weight.value, self.groups).mT @ to_patches(x, self.window, self.groups)

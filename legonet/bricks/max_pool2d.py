@@ -6,7 +6,7 @@ from legonet.arrays import Array, check_array, quiet
 from legonet.brick import Brick
 from legonet.bricks.patches import Form, from_patches, from_pixels, to_patches, to_pixels
 from legonet.bricks.window import Window
-from legonet.bricks.window_formulas import reads
+from legonet.bricks.window_formulas import cell_of, number, reaches, reads, tile_of, tiles
 from legonet.formulas import Formulas
 
 
@@ -77,17 +77,14 @@ class MaxPool2d(Brick[tuple[Array, Form]]):
     def formulas(self) -> Formulas:
         """Both formulas; k is the cell of the first largest pixel at place (i, j) of the window."""
         window, (rows, columns) = self.window, self.window.kernel_size
-        patch = f"x[n, c, {reads(window, 0, 'i', 'u')}, {reads(window, 1, 'j', 'v')}]"
-        h, w = (
-            reads(window, 0, "i", f"(k[n, c, i, j] // {columns})"),
-            reads(window, 1, "j", f"(k[n, c, i, j] % {columns})"),
-        )
+        patch, place = f"x[n, c, {reads(window, 'ij', 'uv')}]", reaches(window, "hw", "uv")
+        dx = f"sum(dy[n, c, {place}] * (k[n, c, {place}] == {number(window, 'u', 'v')}), u, v)"
+        if tiles(window):
+            place = tile_of(window, "hw")
+            dx = f"dy[n, c, {place}] * (k[n, c, {place}] == {number(window, *cell_of(window, 'hw'))})"
         return Formulas(
             [f"y[n, c, i, j] = max({patch}, u, v)"],
-            [
-                f"k[n, c, i, j] = argmax({patch}, u, v)",
-                f"dx[n, c, h, w] = sum(dy[n, c, i, j] * ({h} == h) * ({w} == w), i, j)",
-            ],
+            [f"k[n, c, i, j] = argmax({patch}, u, v)", f"dx[n, c, h, w] = {dx}"],
             {
                 "u": range(rows),
                 "v": range(columns),

@@ -115,7 +115,8 @@ class Builder:
 
     def forward(self, call: Call, phase: list[Term], role: str = "activation") -> None:
         """Add the terms of the forward pass of a brick that has no others inside."""
-        inputs = tuple(self._find(x, call.place, phase) for x in call.inputs)
+        made_in = self.step.forward if role == "loss" else phase  # what a network made last, for its loss
+        inputs = tuple(self._find(x, call.place, made_in) for x in call.inputs)
         bound, note = self._bind(call)
         outputs = call.output_copy if isinstance(call.output_copy, tuple) else (call.output_copy,)
         owned = {id(p): p for p in call.brick.parameters()}
@@ -266,7 +267,7 @@ class Builder:
             return operands[0]
         number = self.namer.number("y", [], "activation")
         symbol = self.namer.outputs("y", number, 1, "activation")[0]
-        container = place.rpartition("[")[0] or place.rpartition(".")[0] or "the network"
+        container = place.rpartition("[")[0] or place.rpartition(".")[0] or "net"
         if made is None:
             term = Term(symbol, "intermediate", _frozen(value), place=container, batch=self._is_batch(value))
             term.note = f"computed by {container} itself" if np.size(value) else ""

@@ -77,7 +77,7 @@ class Drawing:
                 return self._subscript(node)
             case ast.Slice():
                 ends = [self.draw(end) if end else "" for end in (node.lower, node.upper)]
-                return style.name(":") if not any(ends) else ":".join(ends), ATOM
+                return style.name(":").join(ends), ATOM
             case ast.Call():
                 return self._call(node)
             case ast.BinOp():

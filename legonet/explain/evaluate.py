@@ -4,18 +4,21 @@ import ast
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import islice, product
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from legonet.arrays import Array
+from legonet.arrays import Array, brief
 from legonet.errors import OptionError
 
-from .language import AXES, REDUCTIONS, Statement, call_of, indices_summed, is_index_notation, parts
+from .language import AXES, REDUCTIONS, Statement, call_of, indices_summed, is_index_notation, names_in, parts
 
 Pair: TypeAlias = tuple[Any, Any]
 """A value, and the bound of its error in units of eps."""
+
+UNFIT = (ValueError, TypeError, LookupError, ArithmeticError)
+"""What NumPy and Python raise where shapes or numbers do not fit."""
 
 CHUNK = 1_000_000
 """How many products of an index notation are computed at a time."""
@@ -23,6 +26,11 @@ MUCH = 2_000_000
 """Of a formula of more products than that, whose result is known, only some entries are computed."""
 FEW = 200
 """So many at most."""
+
+COUNTED = 25
+"""Where a number of terms is looked for, as by argmax, so many are written out: they are counted by the reader."""
+
+EPS, MAX = float(np.finfo(float).eps), float(np.finfo(float).max)
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -74,6 +82,7 @@ class Calculator:
         self.errors: dict[str, Any] = {}
         self.index: dict[str, Any] = {}
         self.fill = 0.0
+        self.missing: Any = False
         self.shape: tuple[int, ...] | None = None
 
     # Values
@@ -82,14 +91,22 @@ class Calculator:
         """Compute statements in turn; those for one index after the other, as ``h[:, t]``, together."""
         with np.errstate(all="ignore"):
             for group, step in _groups(statements):
-                if step:
-                    self._loop(group, step, shapes)
-                else:
-                    (statement,) = group
-                    shape = shapes.get(statement.target)
-                    some = shape is not None and self.cost(statement, shape) > MUCH
-                    value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
-                    self.operands[statement.target], self.errors[statement.target] = value, error
+                try:
+                    self._run(group, step, shapes)
+                except OptionError:
+                    raise
+                except UNFIT:
+                    raise OptionError(self._unfit(group[0].formula)) from None
+
+    def _run(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        if step:
+            self._loop(group, step, shapes)
+        else:
+            (statement,) = group
+            shape = shapes.get(statement.target)
+            some = shape is not None and self.cost(statement, shape) > MUCH
+            value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
+            self.operands[statement.target], self.errors[statement.target] = value, error
 
     def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
         """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
@@ -112,6 +129,8 @@ class Calculator:
         """Return the value of a statement that needs no loop, and its error; `shape` is the target's, if known."""
         if is_index_notation(statement, self._arrays()):
             return self._entrywise(statement, shape)
+        if statement.indices:
+            raise OptionError(f"with indices every array needs one for each axis: {brief(str(statement), 80)}")
         self.shape = shape
         value, error = self.value(statement.formula)
         value, error = np.asarray(value, float), np.broadcast_to(error, np.shape(value))
@@ -119,13 +138,13 @@ class Calculator:
             value, error = value.reshape(shape), error.reshape(shape)
         return value, error
 
-    def entries(self, statement: Statement, shape: tuple[int, ...], where: Sequence[tuple[int, ...]]) -> Pair:
-        """Return some entries of a statement in index notation, and their errors."""
+    def entries(self, statement: Statement, shape: tuple[int, ...], where: Any) -> Pair:
+        """Return some entries of a statement in index notation, and their errors; `where` has a row for each."""
         ranges = self.ranges(statement, shape)
         free = [_name(index) for index in statement.indices]
         bound = [name for name in ranges if name not in free]
         sizes = [ranges[name] for name in bound]
-        points = np.array(where, dtype=int).reshape(len(where), len(free))
+        points = np.asarray(where, dtype=int).reshape(len(where), len(free))
         at_once = max(1, CHUNK // max(1, math.prod(sizes)))
         values, errors = [], []
         for start in range(0, len(points), at_once):
@@ -135,7 +154,8 @@ class Calculator:
             for k, name in enumerate(bound):
                 self.index[name] = np.arange(sizes[k]).reshape([-1 if k + 1 == a else 1 for a in range(len(axes))])
             self.bound = bound
-            value, error = self.value(statement.formula)
+            with np.errstate(all="ignore"):
+                value, error = self.value(statement.formula)
             self.index = {}
             values.append(np.broadcast_to(value, axes).reshape(len(some)))
             errors.append(np.broadcast_to(error, axes).reshape(len(some)))
@@ -148,6 +168,8 @@ class Calculator:
         found: dict[str, int] = {}
         free = [_name(index) for index in statement.indices if isinstance(index, ast.Name)]
         if shape is not None:
+            if len(statement.indices) != len(shape):
+                raise OptionError(f"{statement.target} has {len(shape)} axes: {brief(str(statement), 80)}")
             found = dict(zip([_name(index) for index in statement.indices], shape, strict=True))
         wanted = {name for node in ast.walk(statement.formula) for name in self._over(node)} | set(free)
         for node in ast.walk(statement.formula):
@@ -167,9 +189,24 @@ class Calculator:
 
     def value(self, node: ast.expr) -> Pair:
         """Return the value of a formula, and the bound of its error."""
+        try:
+            return self._value(node)
+        except OptionError:
+            raise
+        except UNFIT:
+            raise OptionError(self._unfit(node)) from None
+
+    def _unfit(self, node: ast.expr) -> str:
+        """Say that a formula cannot be computed, and the shapes of the arrays that it speaks of."""
+        told = [f"{name} has shape {np.shape(self.operands[name])}" for name in names_in(node) if name in self.operands]
+        return f"{brief(ast.unparse(node), 60)} cannot be computed" + f": {', '.join(told)}" * bool(told)
+
+    def _value(self, node: ast.expr) -> Pair:
         match node:
-            case ast.Constant(value=int() | float() as value):  # 0.1 is rounded, 0.5 is counted so too
-                return value, 0.0 if value == int(value) else 0.5 * abs(value)
+            case ast.Constant(value=float(number)):  # 0.1 is rounded, 0.5 is counted so too
+                return number, 0.0 if number.is_integer() else 0.5 * abs(number)
+            case ast.Constant():
+                return node.value, 0.0
             case ast.Name():
                 if node.id in self.index:
                     return self.index[node.id], 0.0
@@ -210,7 +247,9 @@ class Calculator:
                 return a * b, _times(a, eb) + _times(b, ea) + np.abs(a * b)
             case ast.Div():
                 quotient = np.divide(a, b)
-                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient)
+                eb = np.where(np.isfinite(b), np.minimum(eb, MAX), eb)
+                beyond = np.where(np.isinf(b), np.abs(a) / MAX / EPS, 0.0)  # b may be just too large for a float
+                return quotient, (ea + _times(quotient, eb)) / np.abs(b) + np.abs(quotient) + beyond
             case ast.FloorDiv():
                 return a // b, 0.0
             case ast.Mod():
@@ -230,13 +269,17 @@ class Calculator:
         value, error = self.value(node.value)
         if not np.ndim(value):  # nothing of it is there yet
             return 0.0, 0.0
-        value, error = np.asarray(value), np.broadcast_to(error, np.shape(value))
+        value = np.asarray(value)
+        exact = not np.ndim(error) and not error
+        error = np.broadcast_to(error, np.shape(value))
         index = [
             slice(self._bound(i.lower), self._bound(i.upper)) if isinstance(i, ast.Slice) else self.value(i)[0]
             for i in parts(node.slice)
         ]
         if len(index) > value.ndim:
             raise OptionError(f"{ast.unparse(node)!r} has {len(index)} indices, but the array has {value.ndim} axes")
+        if len(index) < value.ndim and any(np.ndim(i) for i in index if not isinstance(i, slice)):
+            raise OptionError(f"{ast.unparse(node)!r} needs an index for each of the {value.ndim} axes of the array")
         inside: Any = True
         safe: list[Any] = []
         for axis, i in enumerate(index):
@@ -246,11 +289,14 @@ class Calculator:
             whole = np.asarray(np.floor(i), int)
             fine = (np.asarray(i) == whole) & (whole >= 0) & (whole < value.shape[axis])
             inside = inside & fine
+            if self.fill:
+                self.missing = self.missing | ~fine
             safe.append(np.where(fine, whole, 0) if fine.ndim else int(whole) if fine else 0)
         if 0 in [n for n, i in zip(value.shape, index, strict=False) if not isinstance(i, slice)]:
             shape = np.broadcast_shapes(*[np.shape(i) for i in index if not isinstance(i, slice)])
             return np.full(shape, self.fill), 0.0
-        return np.where(inside, value[tuple(safe)], self.fill), np.where(inside, error[tuple(safe)], 0.0)
+        found = np.where(inside, value[tuple(safe)], self.fill)
+        return found, 0.0 if exact else np.where(inside, error[tuple(safe)], 0.0)
 
     def _bound(self, node: ast.expr | None) -> int | None:
         return None if node is None else int(self.value(node)[0])
@@ -298,10 +344,10 @@ class Calculator:
         looping = [i for i in indices if i not in self.index]
         if looping:
             return self._sum_of_matrices(name, node, looping)
-        outside, self.fill = self.fill, OUTSIDE.get(name, 0.0)
+        outside, self.fill, self.missing = (self.fill, self.missing), OUTSIDE.get(name, 0.0) if indices else 0.0, False
         value, error = self.value(node.args[0])
-        self.fill = outside
-        value = np.asarray(value)
+        missing, (self.fill, self.missing) = self.missing, outside
+        value = np.where(missing, OUTSIDE[name], value) if name in OUTSIDE else np.asarray(value)
         axes: Any = tuple(1 + self.bound.index(i) for i in indices) if indices else _axis(node)
         if indices:  # what does not depend on an index is there as often as the index goes
             full = np.broadcast_shapes(value.shape, *[np.shape(self.index[i]) for i in indices])
@@ -309,18 +355,23 @@ class Calculator:
         error = np.broadcast_to(error, value.shape)
         keep = axes is not None
         count = math.prod(value.shape) if axes is None else math.prod(np.array(value.shape)[list(np.atleast_1d(axes))])
+        if name in OUTSIDE and (not count or np.any(np.all(np.broadcast_to(missing, value.shape), axis=axes))):
+            raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
         if name == "argmax":
-            return self._first_largest(value, axes), 0.0
+            lost = np.isneginf(value).any()  # as infinite as what is beyond the end, which is never chosen
+            inside = np.broadcast_to(self._is_there(node.args[0]) if lost else True, value.shape)
+            chosen = inside & ((value == value.max(axis=axes, keepdims=True)) | np.isnan(value))
+            return self._first_largest(chosen, axes), 0.0
         if name in ("max", "min"):
-            if not count:
-                raise OptionError(f"{ast.unparse(node)!r} goes over nothing")
             return REDUCE[name](value, axis=axes, keepdims=keep), np.max(error, axis=axes, keepdims=keep)
         total = np.sum(value, axis=axes, keepdims=keep)
         bound = np.sum(error, axis=axes, keepdims=keep) + count * np.sum(np.abs(value), axis=axes, keepdims=keep)
         return (total / max(count, 1), bound / max(count, 1)) if name == "mean" else (total, bound)
 
-    def _first_largest(self, value: Array, axes: tuple[int, ...]) -> Any:
+    def _first_largest(self, value: Array, axes: tuple[int, ...] | int | None) -> Any:
         """Return the number of the first largest entry, as the axes are counted through."""
+        if not isinstance(axes, tuple):
+            return np.argmax(value, axis=axes, keepdims=axes is not None)
         rest = [axis for axis in range(value.ndim) if axis not in axes]
         moved = value.transpose(*rest, *axes)
         flat = moved.reshape(*[value.shape[axis] for axis in rest], -1)
@@ -351,7 +402,7 @@ class Calculator:
     def _entrywise(self, statement: Statement, shape: tuple[int, ...] | None) -> Pair:
         ranges = self.ranges(statement, shape)
         shape = tuple(ranges[_name(index)] for index in statement.indices)
-        value, error = self.entries(statement, shape, [*np.ndindex(shape)])
+        value, error = self.entries(statement, shape, np.argwhere(np.ones(shape, bool)))
         return value.reshape(shape), error.reshape(shape)
 
     def _loop(self, group: list[Statement], step: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -447,10 +498,11 @@ class Calculator:
     ) -> ast.expr:
         """Return the formula of one entry: every array with whole numbers in brackets, every sum written out.
 
-        Of a sum of more than `most` terms the first ones and the last are written out; between them stands
-        ``rest(count, value)``, the sum of the others.
+        Terms that are not there, because an index is outside of its array or a comparison of indices is false, are left
+        out. Of a sum of more than `most` others the first ones and the last are written out; between them stands
+        ``rest(count, value)``, the sum of those in between.
         """
-        self.most, self.shape = most, shape
+        self.most, self.shape, self.reach = max(most, 2), shape, {}
         with np.errstate(all="ignore"):
             if is_index_notation(statement, self._arrays()):
                 self.index = {_name(i): k for i, k in zip(statement.indices, entry, strict=True)}
@@ -482,31 +534,49 @@ class Calculator:
             case ast.Attribute():
                 return self._at(node.value, _aligned(where, self.shape_of(node))[::-1])
             case ast.UnaryOp():
-                return ast.UnaryOp(node.op, self._at(node.operand, where))
+                operand = self._at(node.operand, where)
+                return operand if _is_zero(operand) else ast.UnaryOp(node.op, operand)
             case ast.BinOp(op=ast.MatMult()):
                 return self._product(node, where)
+            case ast.BinOp() if self._is_count(node):
+                return ast.Constant(int(self.value(node)[0]))
             case ast.BinOp():
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
                 made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
-                floats = {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
-                return made if _reads(made, floats) else ast.Constant(int(self.value(made)[0]))
+                return made if _reads(made, self._floats()) else ast.Constant(int(self.value(made)[0]))
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():
                 return self._called(node, where)
         return node
 
+    def _floats(self) -> dict[str, int]:
+        """Return the arrays that are not of whole numbers."""
+        return {name: axes for name, axes in self._arrays().items() if not _whole(self.operands[name])}
+
+    def _is_count(self, node: ast.expr) -> bool:
+        """Whether a formula makes a whole number of indices, such as ``3 * u + v``."""
+        whole = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
+        if any(isinstance(inner, ast.BinOp) and not isinstance(inner.op, whole) for inner in ast.walk(node)):
+            return False
+        names = [*names_in(node)]
+        return bool(names) and all(name in self.index for name in names)
+
     def _product(self, node: ast.BinOp, where: tuple[int, ...]) -> ast.expr:
+        def term(k: int) -> ast.expr:
+            return self._factors(node, where, k)
+
+        values = self._products(node, where)
+        return _added(self._some_terms("sum", self._kept("sum", node, values, term), values, term))
+
+    def _products(self, node: ast.BinOp, where: tuple[int, ...]) -> Array:
+        """Return the terms of an entry of a matrix product."""
         row, column = self._row_and_column(node, where)
-
-        def values(every: Any) -> Array:
-            a = np.array([_number(self, self._at(node.left, (*row, k))) for k in every])
-            b = np.array([_number(self, self._at(node.right, (k, *column))) for k in every])
-            return np.asarray(a * b)
-
-        every = range(self.shape_of(node.left)[-1])
-        return self._written_out(every, lambda k: self._factors(node, where, k), values)
+        left: Any = np.broadcast_to(self.value(node.left)[0], self.shape_of(node.left))
+        right: Any = np.broadcast_to(self.value(node.right)[0], self.shape_of(node.right))
+        products: Array = left[row] * right[(slice(None), *column)]
+        return products
 
     def _row_and_column(self, node: ast.BinOp, where: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which row of the left matrix and which column of the right one meet at a place of the product."""
@@ -518,21 +588,30 @@ class Calculator:
         row, column = self._row_and_column(node, where)
         return _tidy(ast.BinOp(self._at(node.left, (*row, k)), ast.Mult(), self._at(node.right, (k, *column))))
 
-    def _written_out(self, every: Sequence[Any], term: Callable[[Any], ast.expr], values: Any) -> ast.expr:
-        """Write a sum out, or its first and last terms and the sum of the rest."""
-        if len(every) <= self.most:
-            return _added([made for made in map(term, every) if not _is_zero(made)])
-        first = 0
-        shown: list[ast.expr] = []
-        while first < len(every) and len(shown) < self.most - 2:  # what is beyond an array's end is left out
-            shown += [made for made in [term(every[first])] if not _is_zero(made)]
-            first += 1
-        middle = every[first : len(every) - 1]
-        if not middle:
-            return _added([*shown, *[made for made in map(term, every[first:]) if not _is_zero(made)]])
-        rest = ast.Constant(float(np.sum(values(middle))))
-        elided = ast.Call(ast.Name("rest", ast.Load()), [ast.Constant(len(middle)), rest], [])
-        return _added([*shown, elided, *[made for made in [term(every[-1])] if not _is_zero(made)]])
+    def _kept(self, name: str, body: ast.expr, values: Array, term: Callable[[int], ast.expr]) -> Any:
+        """Return the numbers of the terms of a reduction that are there, given the values of all."""
+        if name in ("max", "min"):
+            return np.flatnonzero(values != OUTSIDE[name])
+        there = np.ones(len(values), bool)
+        if name != "argmax" and any(isinstance(inner, ast.Subscript) for inner in ast.walk(body)):
+            for number in np.flatnonzero(values == 0):
+                there[number] = not _is_zero(term(int(number)))
+        return np.flatnonzero(there)
+
+    def _some_terms(self, name: str, every: Any, values: Array, term: Callable[[int], ast.expr]) -> list[ast.expr]:
+        """Write terms out, by their numbers; of a long sum the first ones and the last, and what the rest comes to."""
+        numbers = [int(number) for number in every[: self.most]]
+        if len(every) <= (COUNTED if name == "argmax" else self.most):
+            return [term(int(number)) for number in every]
+        if name in ("max", "min", "argmax"):
+            if name != "argmax":  # the one that is taken is among those that are shown
+                taken = int(values[every].argmax() if name == "max" else values[every].argmin())
+                numbers[-1] = int(every[max(taken, self.most - 1)])
+            return [*map(term, numbers), ast.Constant(Ellipsis)]
+        middle = every[self.most - 2 : -1]
+        counted: list[ast.expr] = [ast.Constant(len(middle)), ast.Constant(float(np.sum(values[middle])))]
+        rest = ast.Call(ast.Name("rest", ast.Load()), counted, [])
+        return [*map(term, numbers[: self.most - 2]), rest, term(int(every[-1]))]
 
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
@@ -547,7 +626,7 @@ class Calculator:
             else:
                 value = self.value(i)[0]
                 if value != int(value) or not 0 <= value < shape[axis]:
-                    return ast.Constant(0)
+                    return ast.Constant(self.fill if self.fill else 0)
                 full.append(int(value))
         del kept
         return self._at(node.value, (*full, *rest))
@@ -576,65 +655,113 @@ class Calculator:
         return ast.Call(node.func, [self._at(arg, where) for arg in node.args], [])
 
     def _reduced(self, name: str, node: ast.Call, where: tuple[int, ...]) -> ast.expr:
-        body, indices = node.args[0], self._over(node)
-        shape, axis = self.shape_of(body), _axis(node)
-        if indices:
-            ranges = self.reach if all(i in getattr(self, "reach", {}) for i in indices) else {}
-            if not ranges:
-                ranges = self.ranges(Statement("", (), node), None)
-            # A sum of matrix products is written as one sum, over the index and over what the product sums.
-            matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
-            if matrices:
-                self.index.update(dict.fromkeys(indices, 0))
-                inner = self.shape_of(body.left)[-1]  # type: ignore[attr-defined]
-                for i in indices:
-                    self.index.pop(i)
-                places: Any = [*product(*[range(ranges[i]) for i in indices], range(inner))]
-            else:
-                places = self._places(name, body, indices, ranges)
-
-            def at(place: tuple[int, ...]) -> ast.expr:
-                self.index.update(zip(indices, place, strict=False))
-                made = self._factors(body, where, place[-1]) if matrices else self._at(body, where)  # type: ignore[arg-type]
-                for i in indices:
-                    self.index.pop(i)
-                return made
-        else:
-            axes = range(len(shape)) if axis is None else (axis % len(shape),)
-            base = [*_aligned(where, self.shape_of(node))] if axis is not None else [0] * len(shape)
-            places = [*product(*[range(shape[a]) for a in axes])]
-
-            def at(place: tuple[int, ...]) -> ast.expr:
-                full = list(base)
-                for a, k in zip(axes, place, strict=True):
-                    full[a] = k
-                return self._at(body, tuple(full))
-
+        outside, self.fill = self.fill, OUTSIDE.get(name, 0.0)
+        terms, count = (self._over_indices if self._over(node) else self._over_axes)(name, node, where)
+        self.fill = outside
         if name in ("max", "min", "argmax"):
-            shown = [at(place) for place in islice(places, self.most)]
-            if len(places) > self.most:
-                if name != "argmax":  # the one that is taken is among those that are shown
-                    values = np.array([_number(self, at(place)) for place in places])
-                    taken = int(values.argmax() if name == "max" else values.argmin())
-                    shown[-1] = at(places[max(taken, self.most - 1)])
-                shown.append(ast.Constant(Ellipsis))
-            return ast.Call(ast.Name(name, ast.Load()), shown, [])
-        count = len(places) if not indices else math.prod(ranges[i] for i in indices)
-        total = self._written_out(places, at, lambda some: np.array([_number(self, at(place)) for place in some]))
-        return total if name == "sum" else ast.BinOp(total, ast.Div(), ast.Constant(count))
+            return ast.Call(ast.Name(name, ast.Load()), terms, [])
+        return _added(terms) if name == "sum" else ast.BinOp(_added(terms), ast.Div(), ast.Constant(count))
 
-    def _places(self, name: str, body: ast.expr, indices: tuple[str, ...], ranges: Mapping[str, int]) -> Any:
-        """Return the places that a sum over indices goes over; of many, those where there is something."""
+    def _over_axes(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
+        """Return the terms of a reduction over one axis or all, as they are written, and how many there are."""
+        body, axis = node.args[0], _axis(node)
+        shape = self.shape_of(body)
+        place: list[Any] = [*_aligned(where, self.shape_of(node))] if axis is not None else [slice(None)] * len(shape)
+        if axis is not None:
+            place[axis] = slice(None)
+        free = [a for a, at in enumerate(place) if isinstance(at, slice)]
+        sizes = [shape[a] for a in free]
+
+        def term(number: int) -> ast.expr:
+            for a, at in zip(free, np.unravel_index(number, sizes) if sizes else (), strict=True):
+                place[a] = int(at)
+            return self._at(body, tuple(place))
+
+        values = np.ravel(np.broadcast_to(self.value(body)[0], shape)[tuple(place)])
+        return self._some_terms(name, self._kept(name, body, values, term), values, term), len(values)
+
+    def _over_indices(self, name: str, node: ast.Call, where: tuple[int, ...]) -> tuple[list[ast.expr], int]:
+        """Return the terms of a reduction over indices, as they are written, and how many there are."""
+        body, indices = node.args[0], self._over(node)
+        ranges = self.reach if self.reach.keys() >= set(indices) else self.ranges(Statement("", (), node), None)
         sizes = [ranges[i] for i in indices]
-        if math.prod(sizes) <= 64 or name != "sum":
-            return [*product(*map(range, sizes))]
-        kept = dict(self.index)
-        for k, i in enumerate(indices):
-            self.index[i] = np.arange(sizes[k]).reshape([-1 if a == k else 1 for a in range(len(sizes))])
-        self.bound = []
-        value = np.broadcast_to(self.value(body)[0], sizes)
+        if is_index_notation(Statement("", (), node), self._arrays()):
+            values, there = self._grid(body, indices, sizes)
+            every = np.flatnonzero(values != self.fill if name in ("max", "min") else there | (name == "argmax"))
+            return self._some_terms(name, every, values, self._numbered(body, indices, sizes, where)), len(values)
+        # A sum of matrix products is written as one sum, over the index and over what the product sums.
+        matrices = name == "sum" and isinstance(body, ast.BinOp) and isinstance(body.op, ast.MatMult)
+        found = [np.zeros(0)]
+        for place in np.ndindex(*sizes):
+            self.index.update(zip(indices, place, strict=True))
+            if matrices:
+                found.append(self._products(body, where))  # type: ignore[arg-type]
+            else:
+                value = np.asarray(self.value(body)[0], float)
+                found.append(np.atleast_1d(value[_aligned(where, value.shape)]))
+        for i in indices:
+            self.index.pop(i, None)
+        values = np.concatenate(found)
+        if matrices:
+            sizes = [*sizes, len(found[-1])]
+        term = self._numbered(body, indices, sizes, where)
+        return self._some_terms(name, self._kept(name, body, values, term), values, term), len(values)
+
+    def _numbered(
+        self, body: ast.expr, indices: tuple[str, ...], sizes: list[int], where: tuple[int, ...]
+    ) -> Callable[[int], ast.expr]:
+        """Return the function that writes a term of a reduction over indices, by its number."""
+
+        def term(number: int) -> ast.expr:
+            place = [int(at) for at in np.unravel_index(number, sizes)]
+            self.index.update(zip(indices, place, strict=False))
+            product = len(place) > len(indices)
+            made = self._factors(body, where, place[-1]) if product else self._at(body, where)  # type: ignore[arg-type]
+            for i in indices:
+                self.index.pop(i)
+            return made
+
+        return term
+
+    def _grid(self, body: ast.expr, indices: tuple[str, ...], sizes: list[int]) -> tuple[Array, Any]:
+        """Return the values of all terms of a reduction over indices, and which of the terms are there."""
+        kept, self.bound = dict(self.index), []
+        values, there = [np.zeros(0)], [np.zeros(0, bool)]
+        step = max(1, CHUNK // max(1, math.prod(sizes[1:])))
+        for start in range(0, sizes[0], step):
+            some = [min(step, sizes[0] - start), *sizes[1:]]
+            for k, i in enumerate(indices):
+                along = np.arange(some[k]) + (0 if k else start)
+                self.index[i] = along.reshape([-1 if a == k else 1 for a in range(len(sizes))])
+            values.append(np.ravel(np.broadcast_to(self.value(body)[0], some)))
+            there.append(np.ravel(np.broadcast_to(self._is_there(body), some)))
         self.index = kept
-        return [tuple(map(int, place)) for place in np.argwhere(value != 0)]
+        return np.concatenate(values), np.concatenate(there)
+
+    def _is_there(self, node: ast.expr) -> Any:
+        """Return where a formula is more than a 0 that comes from indices alone, as `_at` has it for one place."""
+        match node:
+            case ast.Constant():
+                return np.asarray(node.value != 0)
+            case ast.UnaryOp():
+                return self._is_there(node.operand)
+            case ast.BinOp() | ast.Name() if self._is_count(node):
+                return np.asarray(self.value(node)[0]) != 0
+            case ast.BinOp(op=ast.Mult()):
+                return self._is_there(node.left) & self._is_there(node.right)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._is_there(node.left) | self._is_there(node.right)
+            case ast.BinOp(op=ast.Div()) if _is_divisor(node.right):
+                return self._is_there(node.left)
+            case ast.Compare() if not _reads(node, self._floats()):
+                return np.asarray(self.value(node)[0]) != 0
+            case ast.Subscript():
+                inside: Any = np.True_
+                for i, size in zip(parts(node.slice), self.shape_of(node.value), strict=False):
+                    at = np.asarray(self.value(i)[0])
+                    inside = inside & (at == np.floor(at)) & (at >= 0) & (at < size)
+                return inside
+        return np.True_
 
 
 _COMPARE: dict[type[ast.cmpop], Any] = {
@@ -707,17 +834,9 @@ def _aligned(where: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
 def _leaf(name: str, where: tuple[int, ...]) -> ast.expr:
     if not where:
         return ast.Name(name, ast.Load())
-    return ast.Subscript(
-        ast.Name(name, ast.Load()), ast.Tuple([ast.Constant(i) for i in where], ast.Load()), ast.Load()
-    )
-
-
-def _number(calculator: Calculator, node: ast.expr) -> float:
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):  # far quicker than by value
-        place = [index.value if isinstance(index, ast.Constant) else None for index in parts(node.slice)]
-        if node.value.id in calculator.operands and all(type(i) is int for i in place):
-            return float(calculator.operands[node.value.id][tuple(place)])
-    return float(np.asarray(calculator.value(node)[0]))
+    index: list[ast.expr] = [ast.Constant(i) for i in where]
+    inside = index[0] if len(index) == 1 else ast.Tuple(index, ast.Load())
+    return ast.Subscript(ast.Name(name, ast.Load()), inside, ast.Load())
 
 
 def _reads(node: ast.AST, arrays: Mapping[str, int]) -> bool:
@@ -732,10 +851,13 @@ def _is_zero(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == 0 and node.value is not False
 
 
+def _is_divisor(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and bool(node.value)
+
+
 def _added(terms: list[ast.expr]) -> ast.expr:
-    if not terms:
-        return ast.Constant(0)
-    return reduce(_plus, terms)
+    there = [term for term in terms if not _is_zero(term)]
+    return reduce(_plus, there) if there else ast.Constant(0)
 
 
 def _plus(left: ast.expr, right: ast.expr) -> ast.expr:
@@ -755,4 +877,6 @@ def _tidy(node: ast.BinOp) -> ast.expr:
         return node.left
     if isinstance(node.op, ast.Add | ast.Sub) and _is_zero(node.left):
         return node.right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), node.right)
+    if isinstance(node.op, ast.Div) and _is_zero(node.left) and _is_divisor(node.right):
+        return node.left
     return _plus(node.left, node.right) if isinstance(node.op, ast.Add) else node

@@ -21,6 +21,9 @@ ELEMENTWISE = (
 WHOLE = ("rows", "reshape", "concat")
 """Functions that lay entries out in another way."""
 
+DEPTH = 250
+"""How many calls, signs and operators may stand inside of each other."""
+
 _ALLOWED = (
     *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Subscript, ast.Tuple, ast.Slice),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.USub),
@@ -56,12 +59,20 @@ class Statement:
         return f"{self.target}{inside} = {ast.unparse(self.formula)}"
 
 
-@lru_cache(maxsize=4096)
 def read(text: str) -> Statement:
-    """Read one assignment, or say what is wrong with it."""
+    """Read one assignment, or say what is wrong with it; nothing is evaluated."""
+    if not isinstance(text, str):
+        raise OptionError(f"a formula must be a text such as 'y = x @ W', but it is {brief(text)}")
+    return _read(text)
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Statement:
     try:
         (line,) = ast.parse(text.strip()).body
-    except (SyntaxError, ValueError, TypeError, AttributeError):
+    except (RecursionError, MemoryError):
+        raise OptionError(f"a formula is nested too deeply: {brief(text)}") from None
+    except (SyntaxError, ValueError):
         raise OptionError(f"a formula must be one assignment such as 'y = x @ W', but it is {brief(text)}") from None
     if not isinstance(line, ast.Assign) or len(line.targets) != 1:
         raise OptionError(f"a formula must be one assignment such as 'y = x @ W', but it is {brief(text)}")
@@ -72,9 +83,30 @@ def read(text: str) -> Statement:
         target = target.value
     if not isinstance(target, ast.Name):
         raise OptionError(f"a formula assigns to a name such as y or y[n, k], but here is {brief(text)}")
-    for node in ast.walk(line.value):
+    for index in indices:
+        if not isinstance(index, ast.Name) and ast.unparse(index) not in (":", "..."):
+            raise OptionError(f"a formula assigns to y[n, k], to y[:, t] or to y[...], but here is {brief(text)}")
+    named = [index.id for index in indices if isinstance(index, ast.Name)]
+    if len(set(named)) < len(named):
+        raise OptionError(f"a formula assigns along each index once, but here is {brief(text)}")
+    every = [*_nodes(line.value, text)]
+    inside = [part for node in every if isinstance(node, ast.Subscript) for part in (node.slice, *parts(node.slice))]
+    inside += [arg for node in every if isinstance(node, ast.Call) for arg in node.args[1:] if _is_dots(arg)]
+    for node in every:
         _check(node, text)
+        if (isinstance(node, ast.Tuple | ast.Slice) or _is_dots(node)) and node not in inside:
+            raise _refusal(node, text)
     return Statement(target.id, indices, line.value)
+
+
+def _nodes(formula: ast.expr, text: str) -> Iterator[ast.AST]:
+    """Yield all that a formula is made of, unless it is nested too deeply to be computed."""
+    level: list[ast.AST] = [formula]
+    for _ in range(DEPTH):
+        yield from level
+        level = [below for node in level for below in ast.iter_child_nodes(node)]
+    if level:
+        raise OptionError(f"a formula is nested too deeply: {brief(text)}")
 
 
 def _check(node: ast.AST, text: str) -> None:
@@ -83,16 +115,38 @@ def _check(node: ast.AST, text: str) -> None:
         fine = node.attr == "T"
     if isinstance(node, ast.Constant):
         fine = type(node.value) in (int, float) or node.value is Ellipsis
+    if isinstance(node, ast.UnaryOp | ast.BinOp):
+        fine = isinstance(node.op, _ALLOWED)
     if isinstance(node, ast.Compare):
-        fine = len(node.ops) == 1
+        fine = len(node.ops) == 1 and isinstance(node.ops[0], _ALLOWED)
     if isinstance(node, ast.Call):
-        known = (*REDUCTIONS, *ELEMENTWISE, *WHOLE)
-        fine = isinstance(node.func, ast.Name) and node.func.id in known
+        fine = _may_be_called(node)
+    if isinstance(node, ast.Slice):
+        fine = node.step is None
     if not fine:
-        shown = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-        raise OptionError(
-            f"a formula cannot have {brief(shown)}: see Formulas for what it can have; in {brief(text, 80)}"
-        )
+        raise _refusal(node, text)
+
+
+def _refusal(node: ast.AST, text: str) -> OptionError:
+    shown = ast.unparse(node) if isinstance(node, ast.expr | ast.keyword) else type(node).__name__
+    return OptionError(f"a formula cannot have {brief(shown)}: see Formulas for what it can have; in {brief(text, 80)}")
+
+
+def _is_dots(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is Ellipsis
+
+
+def _may_be_called(node: ast.Call) -> bool:
+    """Whether a function is known and is given as many arguments as it takes."""
+    name, count, keywords = call_of(node), len(node.args), [word.arg for word in node.keywords]
+    if name == "concat":
+        return count > 0 and keywords == ["axis"]
+    if name in REDUCTIONS:
+        over = [arg.id if isinstance(arg, ast.Name) else "..." if _is_dots(arg) else "" for arg in node.args[1:]]
+        axis = any(index in AXES for index in over)
+        both = name in ("max", "min") and count == 2  # of two arrays, entry by entry
+        return count > 0 and not keywords and (both or all(over)) and (count == 2 or not axis)
+    return name in (*ELEMENTWISE, *WHOLE) and count == (3 if name == "where" else 1) and not keywords
 
 
 def parts(index: ast.expr) -> tuple[ast.expr, ...]:

@@ -29,6 +29,17 @@ class Symbol:
         What a local derivative is by.
     via : str
         The branch that a share of a gradient comes from, else empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> symbol = explanation["dL/dW1"].symbol
+    >>> str(symbol), symbol.kind, str(symbol.of)
+    ('dL/dW1', 'gradient', 'W1')
     """
 
     letter: str = ""
@@ -60,6 +71,19 @@ class Bracket:
         Its numbers, if there are any.
     reused : bool
         Whether it is a gradient that others use as well: the box of the article.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> (product,) = explanation["dL/dW1"].chain
+    >>> [str(bracket.symbol) for bracket in product]
+    ['dL/dz1', 'dz1/dW1']
+    >>> product[1].term.value
+    array([[1.]])
     """
 
     symbol: Symbol
@@ -81,6 +105,17 @@ class Difference:
         How exact the finite difference is.
     outcome : str
         ``"right"``, ``"wrong"``, or ``"unknown"`` where finite differences cannot tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> (difference,) = explanation["dL/dW1"].badge.differences
+    >>> difference.analytic, round(difference.numeric, 6), difference.outcome
+    (-3.0, -3.0, 'right')
     """
 
     entry: tuple[int, ...]
@@ -105,6 +140,17 @@ class Badge:
         The entries that were compared.
     size : int
         How many entries there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> badge = explanation["dL/dW1"].badge
+    >>> badge.outcome, badge.size, badge.largest < 1e-9
+    ('right', 1, True)
     """
 
     differences: tuple[Difference, ...]
@@ -134,6 +180,19 @@ class Formula:
         The terms that these names stand for.
     calculator : Calculator
         Holds their numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> formula = explanation["z1"].formula
+    >>> formula
+    Formula('z = x @ W')
+    >>> {name: str(term) for name, term in formula.names.items()}
+    {'x': 'x', 'W': 'W1'}
     """
 
     statement: Statement
@@ -182,6 +241,21 @@ class Term:
         The chain rule behind a gradient: a sum of products.
     badge : Badge or None
         The finite-difference check of a parameter's gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> term = explanation["dL/dz1"]
+    >>> term
+    Term('dL/dz1', 'upstream gradient', shape (1, 1))
+    >>> term.place, term.brick, term.value
+    ('loss', 'MSELoss()', array([[-3.]]))
+    >>> [str(operand) for operand in term.operands], [str(user) for user in term.users]
+    (['N', 'z1', 't'], ['dL/dW1'])
     """
 
     symbol: Symbol
@@ -231,6 +305,19 @@ class Failure:
         ``"forward"``, ``"loss"``, ``"backward"`` or ``"update"``.
     operands : tuple of Term
         What it was given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> failure = explain(net, MSELoss(), np.array([[1.0, 2.0]]), np.array([[5.0]])).steps[0].failure
+    >>> failure.place, failure.phase
+    ('net', 'forward')
+    >>> print(failure.error)
+    Linear(1, 1, bias=False) needs x of shape (batch, 1), but x has shape (1, 2)
     """
 
     error: Exception
@@ -254,6 +341,19 @@ class Step:
         The four phases.
     failure : Failure or None
         Where it ended early.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from legonet import Linear, MSELoss
+    >>> from legonet.explain import explain
+    >>> net = Linear(1, 1, weight=np.array([[2.0]]), bias=False)
+    >>> explanation = explain(net, MSELoss(), np.array([[1.0]]), np.array([[5.0]]))
+    >>> (step,) = explanation.steps
+    >>> step
+    Step(1, 8 terms)
+    >>> [str(term) for term in step.backward]
+    ['dL/dz1', 'dz1/dW1', 'dL/dW1']
     """
 
     number: int

@@ -77,7 +77,7 @@ class Optimizer(ABC):
     """The names of a subclass's own options, for its ``repr``."""
 
     letters: ClassVar[tuple[str, ...]] = ()
-    """What the formulas call the vectors that are kept, in their order."""
+    """What the formulas call the vectors that are kept, in their order; others are slot1, slot2 and so on."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Optimizer(ABC):
         """
 
     def update_formulas(self, lr: float, weight_decay: float) -> Formulas | None:
-        """Return what the next `update` computes, for `legonet.explain`; None if the optimizer does not state it.
+        """Return what the next `update` computes, for `legonet.explain.explain`, or None if it is not stated.
 
         Parameters
         ----------
@@ -163,6 +163,8 @@ class Optimizer(ABC):
     def formulas(self, parameter: Parameter) -> Formulas | None:
         """Return what the next step does to a parameter; None if it is frozen or the optimizer states no formulas.
 
+        A subclass that has an `update` of its own and no `update_formulas` states none.
+
         Parameters
         ----------
         parameter : Parameter
@@ -177,10 +179,21 @@ class Optimizer(ABC):
         ------
         OptionError
             If the optimizer does not move it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from legonet import SGD, Parameter
+        >>> weight = Parameter(np.array([1.0, 2.0]))
+        >>> SGD([weight], lr=0.1, momentum=0.9).formulas(weight).forward
+        ['v = μ * v_old + g', 'θ_new = θ - α * v']
         """
         _, _, (lr_factor, decay, frozen) = self._flat.piece_of(parameter)
-        decay = self._weight_decay if decay is None else decay
-        return None if frozen else self.update_formulas(self._lr * lr_factor, decay)
+        names = "update_formulas", "update"
+        states, updates = [next(kind for kind in type(self).__mro__ if name in vars(kind)) for name in names]
+        if frozen or not issubclass(states, updates):
+            return None
+        return self.update_formulas(self._lr * lr_factor, self._weight_decay if decay is None else decay)
 
     def state(self, parameter: Parameter) -> dict[str, Array]:
         """Return what is kept for a parameter from step to step, as copies by the letters of the formulas.
@@ -212,8 +225,11 @@ class Optimizer(ABC):
         {'v': array([ 0.5, -1. ])}
         """
         number, piece, _ = self._flat.piece_of(parameter)
-        slots = zip(self.letters, self._slots[number], strict=False)
-        return {letter: slot[piece].reshape(parameter.value.shape).copy() for letter, slot in slots}
+        letters = dict(enumerate(self.letters))
+        return {
+            letters.get(place, f"slot{place + 1}"): slot[piece].reshape(parameter.value.shape).copy()
+            for place, slot in enumerate(self._slots[number])
+        }
 
     def __repr__(self) -> str:
         options = [f"{name}={_show(getattr(self, name))}" for name in ("lr", *self.shown, "weight_decay")]

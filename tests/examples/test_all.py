@@ -194,6 +194,7 @@ DEFAULTS = {
         "--seed": "0",
         "--output": "output",
     },
+    "explain_step.py": {"--digits": "6", "--output": "output"},
     "exploding_gradient.py": {"--steps": "120000", "--output": "output"},
     "parity.py": {"--hidden": "8", "--steps": "3000", "--lr": "0.1", "--seed": "0", "--output": "output"},
     "digits.py": {"--epochs": "30", "--lr": "0.003", "--batch-size": "32", "--seed": "0", "--output": "output"},

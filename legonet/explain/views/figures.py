@@ -1,6 +1,7 @@
 """The digits of numbers on a page: as many as are needed, and the same for all numbers of a matrix."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,37 +9,40 @@ import numpy as np
 
 from .matrices import number
 
-WIDE = 9
-"""Decimals at most; beyond, numbers are written with a power of ten."""
-
 
 def figures(values: Sequence[Any], digits: int = 6) -> list[str]:
-    """Write numbers with the same number of decimals: the largest has so many digits, the smallest at least three.
+    """Write numbers with the same number of decimals, such that the largest has about so many digits.
+
+    Those of which three digits would not be seen are written with a power of ten.
 
     Parameters
     ----------
     values : sequence
         Numbers of a matrix.
     digits : int, optional
-        Significant digits of the largest.
+        Significant digits of the largest; two more, if smaller ones need them.
 
     Examples
     --------
     >>> figures([1.5, -0.25, 0.0])
     ['1.50', '−0.25', '0']
-    >>> figures([1e-12, 1.0])
-    ['1e−12', '1']
+    >>> figures([1.0, 2.34e-12])
+    ['1', '2.34e−12']
     """
     plain = [float(value) for value in values]
     sizes = [abs(value) for value in plain if math.isfinite(value) and value]
     high, low = (math.floor(math.log10(each(sizes))) if sizes else 0 for each in (max, min))
-    decimals = max(digits - 1 - high, 2 - low, 0)
-    if decimals > WIDE or high > digits:
+    decimals = max(digits - 1 - high, min(2 - low, digits + 1 - high), 0)
+    if high > digits or high < -digits:
         return [signed(number(value, digits)) for value in values]
-    texts = [f"{value:.{decimals}f}" if math.isfinite(value) else number(value, digits) for value in plain]
-    spare = min((len(text) - len(text.rstrip("0")) for text in texts if "." in text and float(text)), default=decimals)
-    texts = [text[: len(text) - spare].rstrip(".") if "." in text else text for text in texts]
-    return ["0" if value == 0 else signed(text) for value, text in zip(plain, texts, strict=True)]
+    fixed = {value: f"{value:.{decimals}f}" for value in plain if abs(value) >= 10.0 ** (2 - decimals) or decimals == 0}
+    fixed = {value: text for value, text in fixed.items() if math.isfinite(value) and value}
+    spare = min((len(text) - len(text.rstrip("0")) for text in fixed.values() if "." in text), default=0)
+    texts = (fixed[v][: len(fixed[v]) - spare] if "." in fixed.get(v, "") else fixed.get(v) for v in plain)
+    return [
+        signed(text.rstrip(".")) if text is not None else signed(number(value, digits if value > 1 else 3))
+        for value, text in zip(plain, texts, strict=True)
+    ]
 
 
 def exact(value: Any) -> str:
@@ -51,7 +55,7 @@ def exact(value: Any) -> str:
 
 def signed(text: str) -> str:
     """Write a number with the minus sign and the infinity of typography."""
-    return text.replace("-", "−").replace("inf", "∞").replace("e+", "e")
+    return re.sub("e(−?)0", r"e\1", text.replace("-", "−").replace("inf", "∞").replace("e+", "e"))
 
 
 def sized(shape: Iterable[int]) -> str:

@@ -100,7 +100,7 @@ class Grid:
         title = f"{escaped(str(term.symbol))}{list(place) if place else ''} = {exact(value)}"
         if not choose or not self.frame.amount.behind or (term.formula is None and not term.place):
             return f'<td{heat} title="{title}">{text}</td>'
-        key = f"{self.frame.anchor(term)}n{'-'.join(map(str, place))}"
+        key = "-".join((self.frame.anchor(term), "at", *map(str, place)))
         self.frame.behind.setdefault(key, behind(term, place))
         return f'<td{heat}><button type="button" popovertarget="{key}" title="{title}">{text}</button></td>'
 
