@@ -378,7 +378,7 @@ def test_figures_of_a_matrix_have_the_same_decimals() -> None:
     assert figures([2.0, -3.0]) == ["2", "−3"]
     assert figures([1e-12, 1.0, float("inf")]) == ["1e−12", "1", "∞"]
     assert figures([-1.025730727, 5.5e-7]) == ["−1.0257307", "5.5e−7"]
-    assert figures([-1.025730727, 0.000123]) == ["−1.0257307", "1.23e−4"]
+    assert figures([-1.025730727, 0.000123]) == ["−1.025731", "0.000123"]
     assert figures([12.0, 0.00123]) == ["12.00000", "0.00123"]
     assert exact(0.00164061234567) == "0.00164061"
     assert exact(1.5e-9) == "1.5e−9"
