@@ -166,8 +166,8 @@ def test_a_network_that_fails_is_explained_up_to_the_brick_that_failed() -> None
 
 def test_what_is_no_array_is_refused_by_the_brick_that_got_it() -> None:
     net, x = two_layers(), normal(4, 2)
-    for given, target, place in (([[1.0, 2.0]], x, "net[0]"), (x, None, "loss")):
-        explanation = explain(net, MSELoss(), given, target)
+    for data, target, place in (([[1.0, 2.0]], x, "net[0]"), (x, None, "loss")):
+        explanation = explain(net, MSELoss(), data, target)
         failure = explanation.steps[0].failure
         assert failure is not None
         assert failure.place == place
