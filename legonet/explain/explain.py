@@ -159,9 +159,10 @@ def _one_step(
 def _give(builder: Builder, net: Brick[Any], inputs: Sequence[Any], target: Any) -> None:
     names = input_names(net, len(inputs)) if len(inputs) > 1 else ["x"]
     for name, value in zip(names, inputs, strict=True):
-        if value is not None:
+        if isinstance(value, np.ndarray):
             builder.give(name, value, "data")
-    builder.give("t", target, "target")
+    if isinstance(target, np.ndarray | int | float):
+        builder.give("t", target, "target")
 
 
 def _build(builder: Builder, recorder: Recorder, penalties: list[Brick[Any]]) -> None:

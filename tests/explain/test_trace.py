@@ -164,6 +164,17 @@ def test_a_network_that_fails_is_explained_up_to_the_brick_that_failed() -> None
     assert [str(operand) for operand in step.failure.operands] == ["h1"]
 
 
+def test_what_is_no_array_is_refused_by_the_brick_that_got_it() -> None:
+    net, x = two_layers(), normal(4, 2)
+    for data, target, place in (([[1.0, 2.0]], x, "net[0]"), (x, None, "loss")):
+        explanation = explain(net, MSELoss(), data, target)
+        failure = explanation.steps[0].failure
+        assert failure is not None
+        assert failure.place == place
+        assert "NumPy array" in explanation.text()
+        assert "NumPy array" in explanation.html()
+
+
 def test_a_backward_pass_that_fails_is_explained_down_to_the_brick_that_failed() -> None:
     net = Sequential(Linear(2, 3, rng=0), Residual(Wrong()), Linear(3, 2, rng=1))
     step = explain(net, MSELoss(), normal(4, 2), normal(4, 2)).steps[0]
