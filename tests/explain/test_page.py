@@ -358,6 +358,40 @@ def test_what_is_not_finite_from_the_start_is_marked_as_given() -> None:
     assert_whole(page)
 
 
+class Odd(Hostile):
+    """Gives what is no array of numbers."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def forward(self, x: Array) -> tuple[Any, None]:
+        return self.value, None
+
+
+class Deaf(Hostile):
+    """Takes whatever it gets."""
+
+    def forward(self, x: Any) -> tuple[Array, None]:
+        return np.zeros((2, 1)), None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([[1j, 2], [3, 4]]),
+        np.array([["<b>", "&"]] * 2),
+        {"<i>": 1},
+        np.zeros((2, 0)),
+        np.array([[True], [False]]),
+    ],
+    ids=["complex", "texts", "dict", "empty", "bools"],
+)
+def test_what_is_no_array_of_numbers_is_shown_as_it_prints(value: Any) -> None:
+    explanation = explain(Sequential(Linear(2, 2, rng=0), Odd(value), Deaf()), MSELoss(), normal(2, 2), normal(2, 1))
+    assert_whole(explanation.html())
+    assert_harmless(explanation._repr_html_())
+
+
 def test_a_brick_without_formulas_shows_its_name_and_numbers() -> None:
     explanation = explain(Sequential(Linear(2, 2, rng=0), Hostile()), MSELoss(), normal(3, 2), normal(3, 2))
     found = entries(explanation.html())

@@ -13,7 +13,7 @@ from legonet.explain.trace import Bracket, Formula, Term
 from .frame import LINE, MATH, Frame, escaped, math, scrolling, spoken
 from .grid import Grid
 from .rows import row_follows, share_of
-from .wording import verdict
+from .wording import as_array, verdict
 
 WIDE = 3
 """From so many columns on, a formula with numbers may be wider than a phone."""
@@ -205,7 +205,7 @@ def _both(whole: str, one: str, tag: str = "div") -> str:
 
 
 def _has_rows(term: Term) -> bool:
-    return term.batch and bool(np.ndim(term.value)) and len(term.value) > 1
+    return term.batch and as_array(term.value) is not None and term.shape[0] > 1
 
 
 def _columns(value: Any) -> int:

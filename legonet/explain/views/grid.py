@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from legonet.arrays import Array
+from legonet.arrays import Array, brief
 from legonet.explain.trace import Term
 
 from .behind import behind
@@ -13,6 +13,7 @@ from .figures import exact, figures, size_of, sized
 from .frame import Frame, escaped, scrolling
 from .heat import picture, strength
 from .matrices import Shown, shown_of
+from .wording import as_array
 
 SHADES = 8
 """How many strengths a colour has."""
@@ -34,8 +35,10 @@ class Grid:
 
     def result(self, term: Term) -> str:
         """Draw what a term is, with what is behind each number."""
-        array = np.asarray(term.value)
+        array = as_array(term.value)
         side = self.frame.amount.side
+        if array is None:
+            return f"<code>{escaped(brief(term.value, 80))}</code>"
         shown = shown_of(array, side, side)
         if not array.size:
             return f'<p class="note">no numbers: its shape is {sized(array.shape)}</p>'
@@ -54,9 +57,11 @@ class Grid:
         side = self.frame.amount.side
         return self._drawn(term, array, shown_of(array, side, side), told, choose=False)
 
-    def small(self, array: Any, most: int) -> str:
+    def small(self, value: Any, most: int) -> str:
         """Draw an array as a matrix of MathML, or a single number."""
-        array = np.asarray(array)
+        array = as_array(value)
+        if array is None:
+            return f"<mtext>{escaped(brief(value, 20))}</mtext>"
         if not array.ndim:
             return mn(figures([array[()]], 6)[0])
         if not array.size:
@@ -106,8 +111,8 @@ class Grid:
 
     def more(self, term: Term) -> str:
         """Let more of a large array be seen, and all of it as a picture; nothing if all is shown already."""
-        array, side = np.asarray(term.value), self.frame.amount.side
-        if not array.size or shown_of(array, side, side).whole:
+        array, side = as_array(term.value), self.frame.amount.side
+        if array is None or not array.size or shown_of(array, side, side).whole:
             return ""
         side = self.frame.amount.more
         table = self._drawn(term, array, shown_of(array, side, side), choose=False) if side else ""

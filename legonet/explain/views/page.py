@@ -10,9 +10,10 @@ import numpy as np
 from legonet.explain.trace import Failure, Step, Term
 
 from .cards import Cards
-from .figures import exact, sized
+from .figures import figures, sized
 from .frame import AMOUNTS, Amount, Frame, escaped
 from .overview import overview
+from .wording import as_array
 
 CHECKED = ' checked="checked"'
 LIMIT = 1_500_000
@@ -214,8 +215,10 @@ def _arrows(names: Iterable[str]) -> str:
 
 
 def _loss(step: Step) -> str:
-    losses = [term.value for term in step.loss if term.role == "loss"]
-    return f"<small>L = {exact(float(f'{float(losses[-1]):.5g}'))}</small>" if losses else ""
+    losses = [as_array(term.value) for term in step.loss if term.role == "loss"]
+    if not losses or losses[-1] is None or losses[-1].size != 1:
+        return ""
+    return f"<small>L = {figures([losses[-1].item()], 5)[0]}</small>"
 
 
 def _rows(step: Step) -> int:
