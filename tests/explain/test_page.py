@@ -107,7 +107,8 @@ def assert_whole(page: str) -> None:
 
 def assert_harmless(page: str) -> None:
     """There is no script, and nothing comes from elsewhere."""
-    assert not re.search(r"<script|javascript:|\son\w+=|https?:|@import|url\(|<link|<iframe", page, re.IGNORECASE)
+    assert not re.search(r"<script|javascript:|https?:|@import|url\(|<link|<iframe", page, re.IGNORECASE)
+    assert not [name for each in read(page).iter() for name in each.attrib if name.startswith("on")]
     assert all(source.startswith("data:image/png;base64,") for source in re.findall(r'src="([^"]*)"', page))
 
 
