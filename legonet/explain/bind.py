@@ -41,10 +41,6 @@ class Bound:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def gradient_names(self) -> dict[str, str]:
-        """Return the names of all gradients, and whose they are."""
-        return {f"d{name}": name for name in (*self.outputs, *self.inputs, *self.parameters)}
-
     def local(self, name: str) -> tuple[str, str] | None:
         """Return y and x if a name such as ``dy_dx`` is the derivative of one by the other."""
         top, _, bottom = name.partition("_d")

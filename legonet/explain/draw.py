@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping
 
-from .language import AXES, REDUCTIONS, Statement, call_of, parts
+from .language import AXES, REDUCTIONS, call_of, parts
 from .styles.style import Style
 from .trace import Term
 
@@ -39,12 +39,6 @@ class Drawing:
 
     def __init__(self, style: Style, names: Mapping[str, Term], leaf: Leaf | None = None) -> None:
         self.style, self.names, self.leaf = style, names, leaf
-
-    def statement(self, statement: Statement, left: str) -> str:
-        """Draw an assignment, given how its left side is drawn."""
-        if statement.indices:
-            left = self.style.entry(left, [self.draw(index) for index in statement.indices])
-        return self.style.joined("=", left, self.draw(statement.formula))
 
     def draw(self, node: ast.expr) -> str:
         """Draw a formula."""

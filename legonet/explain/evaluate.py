@@ -230,7 +230,7 @@ class Calculator:
 
     def _operand(self, name: str) -> Pair:
         if name not in self.operands:
-            raise OptionError(f"{name!r} in a formula is no input, no attribute of the brick and not assigned before")
+            raise OptionError(f"{name!r} in a formula is no input, no attribute, no index and not assigned before")
         value = self.operands[name]
         if isinstance(value, np.ndarray) and value.dtype.kind in "fbiu":
             value = value.astype(float) if value.dtype.kind in "fb" else value
@@ -558,8 +558,11 @@ class Calculator:
     def _is_count(self, node: ast.expr) -> bool:
         """Whether a formula makes a whole number of indices, such as ``3 * u + v``."""
         whole = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-        if any(isinstance(inner, ast.BinOp) and not isinstance(inner.op, whole) for inner in ast.walk(node)):
-            return False
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Call) or (isinstance(inner, ast.BinOp) and not isinstance(inner.op, whole)):
+                return False
+            if isinstance(inner, ast.Constant) and not isinstance(inner.value, int):
+                return False
         names = [*names_in(node)]
         return bool(names) and all(name in self.index for name in names)
 
@@ -616,7 +619,6 @@ class Calculator:
     def _indexed(self, node: ast.Subscript, where: tuple[int, ...]) -> ast.expr:
         index = parts(node.slice)
         rest = list(where)
-        kept = sum(isinstance(i, ast.Slice) for i in index)
         shape = self.shape_of(node.value)
         rest = list(_aligned(tuple(rest), self.shape_of(node)))
         full: list[int] = []
@@ -628,7 +630,6 @@ class Calculator:
                 if value != int(value) or not 0 <= value < shape[axis]:
                     return ast.Constant(self.fill if self.fill else 0)
                 full.append(int(value))
-        del kept
         return self._at(node.value, (*full, *rest))
 
     def _slice(self, node: ast.Slice) -> slice:

@@ -1,12 +1,9 @@
 """What is shown of an array: all of a small one, the edges of a large one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from legonet.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -83,27 +80,3 @@ def number(value: Any, digits: int) -> str:
     if np.isinf(value):
         return "inf" if value > 0 else "-inf"
     return f"{value + 0.0:.{digits}g}"
-
-
-def aligned(texts: Sequence[str]) -> list[str]:
-    """Pad numbers so that their points stand below each other."""
-    pairs = [text.partition(".") if "e" not in text else (text, "", "") for text in texts]
-    left = max((len(head) for head, _, _ in pairs), default=0)
-    right = max((len(dot + tail) for _, dot, tail in pairs), default=0)
-    return [f"{head:>{left}}{dot + tail:<{right}}" for head, dot, tail in pairs]
-
-
-def table(array: Any, digits: int, rows: int = 6, columns: int = 6) -> tuple[list[list[str]], Shown]:
-    """Return the numbers shown, a list for each row, those of a column of the same width."""
-    shown = shown_of(array, rows, columns)
-    value: Array = np.asarray(array)
-    across = max((len(row) for row in shown.rows if row is not None), default=0)
-    made: list[list[str]] = [[] for _ in shown.rows]
-    for j in range(across):
-        column = []
-        for row in shown.rows:
-            place = None if row is None else row[j]
-            column.append("…" if place is None else number(value[place], digits))
-        for cells, text in zip(made, aligned(column), strict=True):
-            cells.append(text)
-    return made, shown
