@@ -212,9 +212,9 @@ class Builder:
         term.agrees = not np.any(off)
         if np.any(off):
             entry = tuple(int(i) for i in np.argwhere(off)[0])
-            wanted = float(np.asarray(found)[entry])
             place = f" at {list(entry)}" if entry else ""
-            term.note = f"the brick computes {float(value[entry]):.6g}{place}, but its formula says {wanted:.6g}"
+            computed, stated = _told_apart(float(value[entry]), float(np.asarray(found)[entry]))
+            term.note = f"the brick computes {computed}{place}, but its formula says {stated}"
 
     def _state(
         self, node: Node, statement: Statement, symbol: Symbol, role: str, value: Any, phase: list[Term]
@@ -554,6 +554,15 @@ class Builder:
         """Note down where the step ended early."""
         operands = [self.known[id(x)] for x in call.inputs if id(x) in self.known]
         self.step.failure = Failure(error, call.place, brief(call.brick, 60), phase, tuple(operands))
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Write two numbers with so many digits that they differ."""
+    for digits in (6, 9, 12, 17):
+        texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _added(names: Sequence[str]) -> Statement:
