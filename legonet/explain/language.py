@@ -186,7 +186,7 @@ def indices_summed(node: ast.Call) -> tuple[str, ...]:
 
 
 class _Simplifier(ast.NodeTransformer):
-    """Put numbers in the place of names, let what is None drop out, and tidy up ``1 * x``, ``x + 0`` and the like."""
+    """Put numbers in the place of names, let what is None drop out, and leave out ``1 *`` and ``+ 0``."""
 
     def __init__(self, known: Mapping[str, Any]) -> None:
         self.known = known
@@ -206,36 +206,32 @@ class _Simplifier(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
-        condition = node.args[0] if call_of(node) == "where" else None
-        return node.args[1] if isinstance(condition, ast.Constant) and condition.value is None else node
+        return node.args[1] if call_of(node) == "where" and _is_none(node.args[0]) else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
-        return node.operand if _constant(node.operand) in (None, 0) and isinstance(node.operand, ast.Constant) else node
+        return node.operand if _is_none(node.operand) else node
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
         left, right, op = node.left, node.right, node.op
         for one, other in ((left, right), (right, left)):
-            if isinstance(one, ast.Constant) and one.value is None:
+            if _is_none(one):
                 return ast.UnaryOp(ast.USub(), other) if isinstance(op, ast.Sub) and one is left else other
-        if isinstance(op, ast.Mult):
-            for one, other in ((left, right), (right, left)):
-                if _constant(one) == 1:
-                    return other
-                if _constant(one) == 0:
-                    return ast.Constant(0)
-        if isinstance(op, ast.Div | ast.Pow) and _constant(right) == 1:
-            return left
-        if isinstance(op, ast.Add | ast.Sub) and _constant(right) == 0:
-            return left
-        if isinstance(op, ast.Add) and _constant(left) == 0:
+        if (isinstance(op, ast.Mult) and _is(left, 1)) or (isinstance(op, ast.Add) and _is(left, 0)):
             return right
+        needless = _is(right, 0) if isinstance(op, ast.Add | ast.Sub) else _is(right, 1)
+        if needless and not isinstance(op, ast.MatMult | ast.FloorDiv | ast.Mod):
+            return left
         return node
 
 
-def _constant(node: ast.expr) -> Any:
-    return node.value if isinstance(node, ast.Constant) and node.value is not Ellipsis else ""
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is(node: ast.expr, number: int) -> bool:
+    return isinstance(node, ast.Constant) and node.value == number
 
 
 def simplified(node: ast.expr, known: Mapping[str, Any]) -> ast.expr:
