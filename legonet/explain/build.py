@@ -117,47 +117,30 @@ class Builder:
         """Add the terms of the forward pass of a brick that has no others inside."""
         made_in = self.step.forward if role == "loss" else phase  # what a network made last, for its loss
         inputs = tuple(self._find(x, call.place, made_in) for x in call.inputs)
-        bound, note = self._bind(call)
         outputs = call.output_copy if isinstance(call.output_copy, tuple) else (call.output_copy,)
-        owned = {id(p): p for p in call.brick.parameters()}
-        parameters = dict(bound.parameters) if bound else {}
-        mentioned = {id(p) for p in parameters.values()}
-        parameters |= {n.rpartition(".")[2]: p for n, p in call.brick.named_parameters() if id(p) not in mentioned}
-        order = {id(p): k for k, p in enumerate(owned.values())}
-        parameters = dict(sorted(parameters.items(), key=lambda pair: order.get(id(pair[1]), len(order))))
+        raw = call.output if isinstance(call.output, tuple) else (call.output,)
+        bound, note = self._bind(call)
+        on_the_way = bound.forward[: -len(outputs)] if bound else []
+        parameters = _parameters_of(call, bound)
         lead = bound.outputs[0] if bound else "y"
-        middle = [s.target for s in bound.forward[: -len(outputs)]] if bound else []
-        new = [_letter(name) for name, p in parameters.items() if id(p) not in self.parameters and id(p) in owned]
-        number = self.namer.number(lead, [*middle, *new], role)
-        names: dict[str, Term] = {}
-        for name, parameter in parameters.items():
-            value = call.parameters.get(id(parameter), parameter.value)
-            names[name] = self._parameter(parameter, _letter(name), number, value)
+        number = self.namer.number(lead, [*(s.target for s in on_the_way), *self._new_letters(call, parameters)], role)
+        names = {
+            name: self._parameter(parameter, _letter(name), number, _value_in(call, parameter))
+            for name, parameter in parameters.items()
+        }
         if bound:
-            names |= {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
-            names |= {
-                name: Term(Symbol(name), "constant", value)
-                for name, value in bound.values.items()
-                if name not in names and not isinstance(value, range)
-            }
-            for name, value in zip(bound.inputs, call.copies, strict=True):
-                if value is not None:
-                    bound.values[name] = value
-            for name, parameter in bound.parameters.items():
-                bound.values[name] = call.parameters.get(id(parameter), parameter.value)
-        calculator = Calculator(bound.values) if bound else Calculator({})
+            names |= _names_of(bound, call, inputs, names)
+        calculator = Calculator(bound.values if bound else {})
         node = Node(inputs, (), bound, calculator, names, "", call)
-        symbols = self.namer.outputs(lead, number, len(outputs), role)
         if bound:
             note = self._compute(calculator, bound.forward, dict(zip(bound.outputs, outputs, strict=True))) or note
-            for statement in bound.forward[: -len(outputs)]:
-                value = calculator.operands.get(statement.target)
-                self._state(node, statement, Symbol(statement.target, str(number)), "intermediate", value, phase)
+        for statement in on_the_way:
+            value = calculator.operands.get(statement.target)
+            self._state(node, statement, Symbol(statement.target, str(number)), "intermediate", value, phase)
         made = []
-        for k, (symbol, value, raw) in enumerate(
-            zip(symbols, outputs, call.output if isinstance(call.output, tuple) else (call.output,), strict=True)
-        ):
-            usable = bound.forward[k - len(outputs)] if bound and not note.startswith("its formulas") else None
+        symbols = self.namer.outputs(lead, number, len(outputs), role)
+        for k, (symbol, value, array) in enumerate(zip(symbols, outputs, raw, strict=True)):
+            usable = bound.forward[k - len(outputs)] if bound and not note else None
             operands = [*filter(None, inputs), *names.values()] if usable is None else None
             term = self._term(node, usable, symbol, role, value, phase, operands)
             term.note = note
@@ -166,13 +149,18 @@ class Builder:
                 names[bound.outputs[k]] = term
                 calculator.operands[bound.outputs[k]] = value
                 calculator.errors.pop(bound.outputs[k], None)
-            self._know(raw, term)
+            self._know(array, term)
             made.append(term)
         node.complete()
         node.outputs = tuple(made)
         node.via = str(made[0]) if made else ""
         self.nodes.append(node)
         self.by_call[id(call)] = node
+
+    def _new_letters(self, call: Call, parameters: dict[str, Parameter]) -> list[str]:
+        """Return the letters of a brick's own parameters that no brick before it has."""
+        own = {id(p) for p in call.brick.parameters()}
+        return [_letter(name) for name, p in parameters.items() if id(p) not in self.parameters and id(p) in own]
 
     def _bind(self, call: Call) -> tuple[Bound | None, str]:
         """Return the formulas of a call, and what is to be said if they cannot be used."""
@@ -567,6 +555,36 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
 
 def _added(names: Sequence[str]) -> Statement:
     return read("y = " + " + ".join(names))
+
+
+def _parameters_of(call: Call, bound: Bound | None) -> dict[str, Parameter]:
+    """Return the parameters of a brick in its order, by what formulas call them; others by their attributes."""
+    found = dict(bound.parameters) if bound else {}
+    mentioned = {id(p) for p in found.values()}
+    found |= {name.rpartition(".")[2]: p for name, p in call.brick.named_parameters() if id(p) not in mentioned}
+    order = {id(p): k for k, p in enumerate(call.brick.parameters())}
+    return dict(sorted(found.items(), key=lambda pair: order.get(id(pair[1]), len(order))))
+
+
+def _value_in(call: Call, parameter: Parameter) -> Any:
+    """Return the value that a parameter had in a call."""
+    return call.parameters.get(id(parameter), parameter.value)
+
+
+def _names_of(bound: Bound, call: Call, inputs: Sequence[Term | None], parameters: dict[str, Term]) -> dict[str, Term]:
+    """Return the terms of the inputs and options of a call; its formulas compute with the numbers that it saw."""
+    for name, value in zip(bound.inputs, call.copies, strict=True):
+        if value is not None:
+            bound.values[name] = value
+    for name, parameter in bound.parameters.items():
+        bound.values[name] = _value_in(call, parameter)
+    found = {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
+    options = {
+        name: Term(Symbol(name), "constant", value)
+        for name, value in bound.values.items()
+        if name not in found and name not in parameters and not isinstance(value, range)
+    }
+    return found | options
 
 
 def _letter(name: str) -> str:
