@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from legonet.errors import OptionError
+
 
 class Pass(NamedTuple):
     """A forward pass of a brick, which `Formulas.names` may look at."""
@@ -39,12 +41,17 @@ class Formulas:
         index goes. A name that is not listed is the attribute of that name. What is None drops out of its sum or
         product, and so does a condition: ``where(None, a, b)`` is a.
 
+    Raises
+    ------
+    OptionError
+        If these are not lists of text and a dictionary. What the lines say is read when a step is explained.
+
     Notes
     -----
     The notation has names, numbers, ``+ - * / // % **``, the matrix product ``@`` and the transpose ``.T``, comparisons
-    (1 where true, else 0), the functions of NumPy's names ``exp log log1p expm1 sqrt abs sign tanh``, and ``sigmoid``,
-    ``softplus``, ``erf``, ``max(a, b)``, ``min(a, b)`` and ``where(condition, a, b)``, all for each entry. ``N`` is the
-    number of rows of the first input.
+    (1 where true, else 0), the functions of NumPy's names ``exp log log1p expm1 sqrt abs sign sin cos tanh``, and
+    ``sigmoid``, ``softplus``, ``erf``, ``max(a, b)``, ``min(a, b)`` and ``where(condition, a, b)``, all for each entry.
+    ``N`` is the number of rows of the first input.
 
     ``sum``, ``mean``, ``max`` and ``min`` of one array take all of it; of an array and ``rows`` they go over its first
     axis, of an array and ``columns`` over its last, which stays as an axis of size 1. ``rows(x)`` is x as a matrix with
@@ -75,3 +82,14 @@ class Formulas:
     forward: Sequence[str]
     backward: Sequence[str]
     names: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("forward", "backward"):
+            lines = getattr(self, name)
+            if isinstance(lines, str) or not isinstance(lines, Sequence):
+                raise OptionError(f"Formulas needs {name} as a list of lines such as ['y = x @ W'], not {lines!r:.80}")
+            for line in lines:
+                if not isinstance(line, str):
+                    raise OptionError(f"Formulas needs {name} as a list of lines of text, but one is {line!r:.80}")
+        if not isinstance(self.names, Mapping):
+            raise OptionError(f"Formulas needs names as a dictionary such as {{'W': 'weight'}}, not {self.names!r:.80}")

@@ -1,6 +1,8 @@
 """Turn the calls of a step into its terms."""
 
-from collections.abc import Sequence
+import ast
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -9,13 +11,14 @@ import numpy as np
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
 from legonet.errors import LegonetError
+from legonet.formulas import Formulas
 from legonet.optimizers.optimizer import Optimizer
 from legonet.parameter import Parameter
 
-from .bind import Bound, bind, input_names, settle
+from .bind import Bound, bind, formulas_of, input_names, settle
 from .evaluate import Calculator
-from .language import Statement, names_in, read
-from .made import made_of
+from .language import Statement, names_in, parts, read
+from .made import Made, Seen, made_of, same
 from .record import Call
 from .source import formulas_from_source
 from .symbols import Namer
@@ -23,6 +26,11 @@ from .trace import Bracket, Failure, Formula, Step, Symbol, Term
 
 TOLERANCE = 16
 """How many times the bound of its rounding error a number may differ from its formula."""
+
+
+UNFIT = "its formulas cannot be used"
+NO_BATCH = ("parameter gradient", "update", "state", "loss", "penalty")
+"""Roles of terms that have no row for each row of the batch, whatever their shape."""
 
 
 @dataclass
@@ -77,32 +85,53 @@ class Builder:
         self.namer = Namer(loss)
         self.known: dict[int, Term] = {}
         self.alive: list[Any] = []
-        self.arrays: list[tuple[Term, Array]] = []
+        self.arrays: list[tuple[Term, Seen]] = []
         self.parameters: dict[int, Term] = {}
         self.nodes: list[Node] = []
         self.by_call: dict[int, Node] = {}
         self.shares: dict[int, list[Share]] = {}
         self.totals: dict[int, Term] = {}
         self.parameter_shares: dict[int, list[Share]] = {}
+        self.containers: list[Call] = []
 
     # What is given
 
     def give(self, name: str, value: Any, role: str) -> Term:
         """Add an array that comes from outside."""
-        term = Term(Symbol(self.namer.free(name)), role, _frozen(value), batch=self._is_batch(value))
+        term = Term(Symbol(self.namer.free(name)), role, _frozen(value), batch=self._has_rows(value))
         term.arose = not _finite(value)
         self.step.given.append(term)
-        self._know(value, term)
+        self.known[id(value)] = term
+        self.alive.append(value)
         return term
 
-    def _know(self, value: Any, term: Term) -> None:
+    def data(self, first: Call) -> None:
+        """Let arrays be made of the data as well, given the first call of the network."""
+        twins = first.twin.copies if first.twin else (None,) * len(first.inputs)
+        for value, twin in zip(first.inputs, twins, strict=True):
+            if id(value) in self.known:
+                self._know(value, self.known[id(value)], twin)
+
+    def _know(self, value: Any, term: Term, twin: Any = None) -> None:
+        """Know an array again: by its identity, and as what others may be made of."""
         if isinstance(value, np.ndarray):
             self.known[id(value)] = term
             self.alive.append(value)
-            self.arrays.append((term, np.asarray(term.value)))
+            if value.dtype.kind in "fiub":
+                self.arrays.append((term, Seen(np.asarray(term.value), _like(twin, value))))
 
-    def _is_batch(self, value: Any) -> bool:
+    def _has_rows(self, value: Any) -> bool:
         return np.ndim(value) > 0 and len(value) == self.rows
+
+    def _is_batch(self, value: Any, operands: Sequence[Term], statement: Statement | None) -> bool:
+        """Whether the first axis of a value counts the rows of the batch, given what it is made of."""
+        if not self._has_rows(value) or not any(operand.batch for operand in operands):
+            return False
+        if statement is None or not all(isinstance(index, ast.Name) for index in statement.indices[:1]):
+            return True
+        lead = statement.indices[0].id if statement.indices else ""  # type: ignore[attr-defined]
+        names = [node.slice for node in ast.walk(statement.formula) if isinstance(node, ast.Subscript)]
+        return not lead or any(isinstance(i := parts(index)[0], ast.Name) and i.id == lead for index in names)
 
     def _parameter(self, parameter: Parameter, name: str, number: int, value: Any) -> Term:
         if id(parameter) not in self.parameters:
@@ -116,9 +145,9 @@ class Builder:
     def forward(self, call: Call, phase: list[Term], role: str = "activation") -> None:
         """Add the terms of the forward pass of a brick that has no others inside."""
         made_in = self.step.forward if role == "loss" else phase  # what a network made last, for its loss
-        inputs = tuple(self._find(x, call.place, made_in) for x in call.inputs)
-        outputs = call.output_copy if isinstance(call.output_copy, tuple) else (call.output_copy,)
-        raw = call.output if isinstance(call.output, tuple) else (call.output,)
+        inputs = self._inputs(call, made_in)
+        outputs, raw = call.outputs(), call.outputs(copied=False)
+        twins = call.twin.outputs() if call.twin else (None,) * len(outputs)
         bound, note = self._bind(call)
         on_the_way = bound.forward[: -len(outputs)] if bound else []
         parameters = _parameters_of(call, bound)
@@ -139,17 +168,19 @@ class Builder:
             self._state(node, statement, Symbol(statement.target, str(number)), "intermediate", value, phase)
         made = []
         symbols = self.namer.outputs(lead, number, len(outputs), role)
-        for k, (symbol, value, array) in enumerate(zip(symbols, outputs, raw, strict=True)):
+        for k, (symbol, value, array, twin) in enumerate(zip(symbols, outputs, raw, twins, strict=True)):
             usable = bound.forward[k - len(outputs)] if bound and not note else None
             operands = [*filter(None, inputs), *names.values()] if usable is None else None
             term = self._term(node, usable, symbol, role, value, phase, operands)
-            term.note = note
-            if bound:
+            if note:
+                term.agrees, term.note = False, note
+            elif bound:
                 self._compare(term, calculator, bound.outputs[k], value)
+            if bound:
                 names[bound.outputs[k]] = term
                 calculator.operands[bound.outputs[k]] = value
                 calculator.errors.pop(bound.outputs[k], None)
-            self._know(array, term)
+            self._know(array, term, twin)
             made.append(term)
         node.complete()
         node.outputs = tuple(made)
@@ -168,20 +199,17 @@ class Builder:
         if isinstance(call.output, tuple):
             upstream = None
         try:
-            bound = bind(call.brick, call.inputs, call.output, upstream, cache=call.cache)
-            if bound is None:
-                found = formulas_from_source(call.brick, call.inputs)
-                bound = bind(call.brick, call.inputs, call.output, upstream, found, call.cache) if found else None
+            stated = formulas_of(call.brick, call.inputs) or formulas_from_source(call.brick, call.inputs)
+            return bind(call.brick, call.inputs, call.output, upstream, stated, call.cache) if stated else None, ""
         except LegonetError as error:
-            return None, f"its formulas cannot be used: {error}"
-        return bound, ""
+            return None, f"{UNFIT}: {error}"
 
     def _compute(self, calculator: Calculator, statements: Sequence[Statement], results: dict[str, Any]) -> str:
         """Run statements; return what went wrong, if anything did."""
         try:
             calculator.run(statements, {name: np.shape(value) for name, value in results.items()})
         except Exception as error:
-            return f"its formulas cannot be used: {error}"
+            return f"{UNFIT}: {error}"
         return ""
 
     def _compare(self, term: Term, calculator: Calculator, name: str, value: Any) -> None:
@@ -230,60 +258,76 @@ class Builder:
             operands = [*names.values()]
         unique = _unique(operands or [])
         call = node.call
-        term = Term(symbol, role, _frozen(value), formula, unique, batch=self._is_batch(value))
+        batch = role not in NO_BATCH and self._is_batch(value, unique, statement)
+        term = Term(symbol, role, _frozen(value), formula, unique, batch=batch)
         if call is not None:
-            term.place, term.brick = call.place, brief(call.brick, 60)
+            term.place, term.brick = call.place, brief(call.brick, 100)
         term.arose = not _finite(value) and all(_finite(operand.value) for operand in unique)
         for operand in unique:
             operand.users.append(term)
         phase.append(term)
         return term
 
-    def _find(self, value: Any, place: str, phase: list[Term]) -> Term | None:
-        """Return the term of an array that a brick was given; a container may have made it of others."""
+    def container(self, call: Call, phase: list[Term]) -> None:
+        """Add what a container made by itself of what its bricks gave."""
+        twins = call.twin.outputs() if call.twin else (None,) * len(call.outputs())
+        for value, copy, twin in zip(call.outputs(copied=False), call.outputs(), twins, strict=True):
+            self._find(value, copy, _like(twin, copy), (call.place, type(call.brick).__name__), phase)
+
+    def _inputs(self, call: Call, phase: list[Term]) -> tuple[Term | None, ...]:
+        above = re.sub(r"(\.\w+|\[\d+\])$", "", call.place)
+        brick = next((type(c.brick).__name__ for c in self.containers if c.place == above), "")
+        twins = call.twin.copies if call.twin else (None,) * len(call.inputs)
+        every = zip(call.inputs, call.copies, twins, strict=True)
+        return tuple(self._find(x, copy, _like(twin, x), (above, brick), phase) for x, copy, twin in every)
+
+    def _find(self, value: Any, copy: Any, twin: Any, maker: tuple[str, str], phase: list[Term]) -> Term | None:
+        """Return the term of an array; a container may have made it of others, or have written into it."""
         if value is None:
             return None
-        if id(value) in self.known and isinstance(value, np.ndarray):
-            return self.known[id(value)]
         if not isinstance(value, np.ndarray):
             return Term(Symbol(brief(value, 12)), "constant", value)
-        made = made_of(value, [array for _, array in self.arrays])
-        operands = () if made is None else tuple(self._operand(operand, place, phase) for operand in made.operands)
+        if id(value) in self.known and (value.dtype.kind not in "fiub" or same(self.known[id(value)].value, copy)):
+            return self.known[id(value)]
+        wanted = Seen(copy, twin)
+        made = made_of(wanted, [seen for _, seen in self.arrays])
+        operands = () if made is None else tuple(self._operand(operand, maker, phase) for operand in made.operands)
         if made is not None and made.formulas.forward[0] == "y = x":
             self.known[id(value)] = operands[0]
             self.alive.append(value)
             return operands[0]
         number = self.namer.number("y", [], "activation")
         symbol = self.namer.outputs("y", number, 1, "activation")[0]
-        container = place.rpartition("[")[0] or place.rpartition(".")[0] or "net"
         if made is None:
-            term = Term(symbol, "intermediate", _frozen(value), place=container, batch=self._is_batch(value))
-            term.note = f"computed by {container} itself" if np.size(value) else ""
-            term.arose = not _finite(value)
+            term = Term(symbol, "intermediate", _frozen(copy), batch=self._has_rows(copy))
+            term.note = f"computed by {maker[0] or 'a container'} itself" if np.size(copy) else ""
+            term.arose = not _finite(copy)
             phase.append(term)
         else:
-            given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
-            bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
-            calculator = Calculator(bound.values)
-            names = dict(zip(bound.inputs, operands, strict=True))
-            names |= {
-                name: Term(Symbol(name), "constant", number)
-                for name, number in bound.values.items()
-                if name not in names
-            }
-            node = Node(operands, (), bound, calculator, names, str(symbol))
-            term = self._term(node, bound.forward[-1], symbol, "activation", value, phase)
-            term.place = container
-            names["y"] = term
-            calculator.operands["y"] = term.value
-            node.outputs = (term,)
-            self.nodes.append(node)
-        self._know(value, term)
+            term = self._made_term(made, operands, symbol, copy, phase)
+        term.place, term.brick = maker
+        self._know(value, term, twin)
         return term
 
-    def _operand(self, operand: int | Array, place: str, phase: list[Term]) -> Term:
-        term = self.arrays[operand][0] if isinstance(operand, int) else self._find(operand, place, phase)
-        return cast(Term, term)
+    def _made_term(self, made: Made, operands: Sequence[Term], symbol: Symbol, value: Array, phase: list[Term]) -> Term:
+        """Add the term of what a container made of known arrays."""
+        given = zip(("x",) if len(operands) == 1 else ("a", "b"), operands, strict=True)
+        bound = settle(made.formulas, {name: operand.value for name, operand in given}, value)
+        calculator = Calculator(bound.values)
+        names = dict(zip(bound.inputs, operands, strict=True))
+        names |= {n: Term(Symbol(n), "constant", number) for n, number in bound.values.items() if n not in names}
+        node = Node(tuple(operands), (), bound, calculator, names, str(symbol))
+        term = self._term(node, bound.forward[-1], symbol, "activation", value, phase)
+        names["y"] = term
+        calculator.operands["y"] = term.value
+        node.outputs = (term,)
+        self.nodes.append(node)
+        return term
+
+    def _operand(self, operand: int | Seen, maker: tuple[str, str], phase: list[Term]) -> Term:
+        if isinstance(operand, int):
+            return self.arrays[operand][0]
+        return cast(Term, self._find(operand.array, operand.array, operand.twin, maker, phase))
 
     # Backward
 
@@ -312,10 +356,11 @@ class Builder:
         note = ""
         statements: list[Statement] = []
         if node.bound:
-            for name, term in zip(node.bound.outputs, upstream, strict=True):
+            given = call.dy if isinstance(call.dy, tuple) else (call.dy,)
+            for name, term, dy in zip(node.bound.outputs, upstream, given, strict=True):
                 if term is not None:
                     node.names[f"d{name}"] = term
-                    node.calculator.operands[f"d{name}"] = term.value
+                    node.calculator.operands[f"d{name}"] = term.value if dy is None else dy
                     node.calculator.errors.pop(f"d{name}", None)
             statements = node.bound.needed([*results])
             note = self._compute(node.calculator, statements, results)
@@ -326,7 +371,9 @@ class Builder:
         node.complete()
         for name, value in remaining.items():
             operands = [*filter(None, upstream), *filter(None, node.inputs)]
-            self._share(node, None, targets[name], value, phase, operands).note = note  # type: ignore[arg-type]
+            term = self._share(node, None, cast(Term, targets[name]), value, phase, operands)
+            if node.bound:
+                term.agrees, term.note = False, note or f"its formulas do not say what {name} is"
 
     def _backward_statement(
         self,
@@ -389,14 +436,15 @@ class Builder:
         last = Bracket(
             Symbol(kind="local", of=output.symbol, by=target.symbol), node.locals.get((id(output), id(target)))
         )
-        consumers = [n for n in self.nodes if n.done and any(i is output for i in n.inputs)]
         total = self.totals.get(id(output))
-        if len(consumers) == 1 and target.role == "parameter" and len(consumers[0].outputs) == 1:
-            above = consumers[0].outputs[0]
-            middle = consumers[0].locals.get((id(above), id(output)))
-            upper = self.totals.get(id(above))
-            if middle is not None and upper is not None:
-                return Bracket(upper.symbol, upper, True), Bracket(middle.symbol, middle), last
+        shares = self.shares.get(id(output), [])
+        if target.role == "parameter" and total is not None and [share.term for share in shares] == [total]:
+            consumer = next((n for n in self.nodes if n.done and any(i is output for i in n.inputs)), None)
+            if consumer is not None and len(consumer.outputs) == 1:
+                above = consumer.outputs[0]
+                middle, upper = consumer.locals.get((id(above), id(output))), self.totals.get(id(above))
+                if middle is not None and upper is not None:
+                    return Bracket(upper.symbol, upper, True), Bracket(middle.symbol, middle), last
         if total is None:
             return (last,) if output.role in ("loss", "penalty") else ()
         return Bracket(total.symbol, total, True), last
@@ -430,7 +478,7 @@ class Builder:
         elif given is None:
             return None
         else:
-            total = Term(symbol, "upstream gradient", _frozen(value), batch=self._is_batch(value))
+            total = Term(symbol, "upstream gradient", _frozen(value), batch=term.batch)
             total.note = "computed by a container itself" if np.size(value) else ""
             total.arose = not _finite(value)
             phase.append(total)
@@ -490,44 +538,41 @@ class Builder:
         self,
         optimizer: Optimizer,
         parameter: Parameter,
-        before: dict[str, Any],
-        after: dict[str, Any],
-        value: Array,
+        stated: Formulas | None,
+        before: Mapping[str, Array],
+        after: Mapping[str, Array],
         phase: list[Term],
     ) -> None:
-        """Add what the optimizer did to a parameter."""
-        term = self.parameters.get(id(parameter))
-        if term is None:
-            return
+        """Add what the optimizer did to a parameter, given its formulas and what it kept before and after."""
+        term = self.parameters[id(parameter)]
         gradient = self.totals.get(id(term))
         symbol = Symbol(kind="new", of=term.symbol)
-        stated = before.get("formulas")
+        number = f"{term.symbol.letter}{term.symbol.number}"
         operands = [term, *([gradient] if gradient else [])]
         call = Call(optimizer, "optimizer", (), (), {})  # type: ignore[arg-type]
         if stated is None:
             node = Node((), (), None, Calculator({}), {}, "", call)
-            self._term(node, None, symbol, "update", value, phase, operands)
+            self._term(node, None, symbol, "update", parameter.value, phase, operands)
             return
         given = {"θ": term.value, "g": gradient.value if gradient else np.zeros(np.shape(term.value))}
-        given |= {f"{name}_old": old for name, old in before.get("state", {}).items()}
-        bound = settle(stated, given, value)
+        given |= {f"{name}_old": old for name, old in before.items()}
+        bound = settle(stated, given, parameter.value)
         names = {"θ": term} | ({"g": gradient} if gradient else {})
-        for name, number in bound.values.items():
+        for name, value in bound.values.items():
             if name not in names:
-                role = "state" if np.ndim(number) else "constant"
-                index = f"{term.symbol.letter}{term.symbol.number}" if role == "state" else ""
-                names[name] = Term(Symbol(name.removesuffix("_old"), index), role, number)
+                role = "state" if np.ndim(value) else "constant"
+                names[name] = Term(Symbol(name.removesuffix("_old"), number if role == "state" else ""), role, value)
         node = Node((), (), bound, Calculator(bound.values), names, "", call)
-        note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: value})
+        note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: parameter.value})
         for statement in bound.forward[:-1]:
-            name = statement.target
-            index = f"{term.symbol.letter}{term.symbol.number}"
-            new = Symbol(kind="new", of=Symbol(name, index)) if name in after else Symbol(name, index)
+            name, role = statement.target, "state" if statement.target in after else "intermediate"
+            new = Symbol(kind="new", of=Symbol(name, number)) if name in after else Symbol(name, number)
             found = after.get(name, node.calculator.operands.get(name))
-            self._state(node, statement, new, "state" if name in after else "intermediate", found, phase)
-        final = self._term(node, bound.forward[-1] if not note else None, symbol, "update", value, phase, operands)
-        final.note = note
-        self._compare(final, node.calculator, bound.outputs[0], value)
+            self._state(node, statement, new, role, found, phase)
+        final = bound.forward[-1] if not note else None
+        made = self._term(node, final, symbol, "update", parameter.value, phase, operands)
+        made.note = note
+        self._compare(made, node.calculator, bound.outputs[0], parameter.value)
 
     def total_loss(self, penalties: float) -> None:
         """Add the sum of the loss and the penalties, if there are any."""
@@ -541,7 +586,7 @@ class Builder:
     def fail(self, call: Call, phase: str, error: Exception) -> None:
         """Note down where the step ended early."""
         operands = [self.known[id(x)] for x in call.inputs if id(x) in self.known]
-        self.step.failure = Failure(error, call.place, brief(call.brick, 60), phase, tuple(operands))
+        self.step.failure = Failure(error, call.place, brief(call.brick, 100), phase, tuple(operands))
 
 
 def _told_apart(one: float, other: float) -> tuple[str, str]:
@@ -590,6 +635,12 @@ def _names_of(bound: Bound, call: Call, inputs: Sequence[Term | None], parameter
 def _letter(name: str) -> str:
     """Return what the parameter of a brick without formulas is called."""
     return {"weight": "W", "bias": "b"}.get(name, name)
+
+
+def _like(twin: Any, array: Any) -> Any:
+    """Return an array of another run, None if it has another shape or dtype."""
+    fits = isinstance(twin, np.ndarray) and np.shape(twin) == np.shape(array) and twin.dtype == array.dtype
+    return twin if fits else None
 
 
 def _unique(terms: Sequence[Term]) -> tuple[Term, ...]:

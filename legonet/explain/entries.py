@@ -17,6 +17,7 @@ from .styles import Latex, MathML, Style, Text
 from .trace import Step, Term
 from .views import wording
 from .views.blocks import equation, fitted, formula, room
+from .views.breaking import broken
 from .views.wording import as_array, entry_label, names_of, size_of, worked
 
 GIVEN = ("data", "target", "parameter", "constant", "state")
@@ -197,7 +198,7 @@ class Entry:
         for each in self.equations:
             left, *sides = each.draw(Latex(), self.digits)
             for side in sides:
-                first, *more = wording.broken(side)
+                first, *more = broken(side)
                 lines += [f"{left} &= {first}", *[rf"&\quad {part}" for part in more]]
                 left = ""
         if self.left_out:
@@ -252,7 +253,10 @@ def find_entry(step: Step, name: str) -> tuple[Term, Place]:
     """Return the term and the place that a text such as ``"dL/dW1[0, 2]"`` speaks of."""
     if not isinstance(name, str):
         raise OptionError(f"explain needs an entry as text, such as 'dL/dW1[0, 2]', but it is {brief(name)}")
-    symbol, _, inside = name.strip().removesuffix("]").partition("[")
+    symbol, bracket, inside = name.strip().partition("[")
+    if bool(bracket) != inside.endswith("]"):
+        raise OptionError(f"explain needs an entry with its brackets closed, such as 'dL/dW1[0, 2]', not {brief(name)}")
+    inside = inside.removesuffix("]")
     term = find_term(step, symbol.strip())
     try:
         entry = tuple(int(part) for part in inside.split(",") if part.strip())
@@ -273,6 +277,8 @@ def find_entry(step: Step, name: str) -> tuple[Term, Place]:
 
 def find_term(step: Step, symbol: str) -> Term:
     """Return the term with a symbol, as printed or as `Symbol` writes it."""
+    if not isinstance(symbol, str):
+        raise OptionError(f"a term is found by its symbol, such as 'dL/dW1', not by {brief(symbol)}")
     style = Text()
     known: dict[str, Term] = {}
     for term in step.terms:

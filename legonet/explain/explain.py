@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from legonet.arrays import brief
 from legonet.brick import Brick
-from legonet.checks import check_flag, check_size
+from legonet.checks import check_flag, check_integer
 from legonet.errors import OptionError
 from legonet.optimizers.optimizer import Optimizer
 from legonet.parameter import Parameter
@@ -19,8 +19,9 @@ from legonet.training import backpropagate
 from .badges import Objective, give_badges
 from .build import Builder
 from .explanation import Explanation
-from .record import Call, Recorder
+from .record import Call, Recorder, copied
 from .trace import Step
+from .twins import give_twins
 
 
 def explain(
@@ -80,15 +81,19 @@ def explain(
     array([[-3.]])
     """
     penalties = _check(net, loss, x, regularizers, optimizer)
-    steps = check_size("explain", "steps", steps)
-    if steps < 1 or (steps > 1 and optimizer is None):
-        raise OptionError(f"explain needs an optimizer for more than one step, and steps >= 1, but steps is {steps}")
+    steps = check_integer("explain", "steps", steps, at_least=1)
+    if steps > 1 and optimizer is None:
+        raise OptionError(f"explain needs an optimizer for more than one step, but steps is {steps}")
     check = check_flag("explain", "check", check)
+    own = [*net.parameters(), *loss.parameters()]
     try:
         net, loss, penalties, optimizer = copy.deepcopy((net, loss, penalties, optimizer))
     except Exception as error:
         told = f"explain works on copies, but copy.deepcopy fails: {type(error).__name__}: {brief(str(error), 120)}"
         raise OptionError(told) from error
+    if {id(parameter) for parameter in own} & {id(parameter) for parameter in (*net.parameters(), *loss.parameters())}:
+        raise OptionError("explain works on copies, but a copy of the network has the same parameters")
+    x, target = copied(x), copied(target)  # a brick may write into them
     found = []
     with undisturbed():
         for number in range(1, steps + 1):
@@ -110,7 +115,20 @@ def _check(net: Any, loss: Any, x: Any, regularizers: Any, optimizer: Any) -> li
             raise OptionError(f"explain needs regularizers as a list of bricks, but one is {brief(penalty, 80)}")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise OptionError(f"explain needs optimizer as an Optimizer, but it is {brief(optimizer, 80)}")
+    if isinstance(x, tuple) and not x:
+        raise OptionError("explain needs x as an array, or several in a tuple, but x is ()")
+    parameters = (*net.parameters(), *loss.parameters())
+    if optimizer is not None and not any(_moves(optimizer, parameter) for parameter in parameters):
+        raise OptionError("explain needs an optimizer of the network's parameters, but it has none of them")
     return penalties
+
+
+def _moves(optimizer: Optimizer, parameter: Parameter) -> bool:
+    try:
+        optimizer.state(parameter)
+    except OptionError:
+        return False
+    return True
 
 
 def _one_step(
@@ -124,10 +142,15 @@ def _one_step(
     check: bool,
 ) -> Step:
     inputs = x if isinstance(x, tuple) else (x,)
-    before = copy.deepcopy((net, loss, penalties)) if check else (net, loss, penalties)
+    before = copy.deepcopy((net, loss, penalties))
     for brick in (net, loss, *penalties):
         for parameter in brick.parameters():
             parameter.zero_grad()
+    step = Step(number)
+    rows = len(inputs[0]) if np.ndim(inputs[0]) else 0
+    builder = Builder(step, net, rows, loss="E" if penalties else "L")
+    _give(builder, net, inputs, target)
+    given = copied((*inputs, target))
     named = {"net": net, "loss": loss} | {f"regularizers[{k}]": penalty for k, penalty in enumerate(penalties)}
     recorder, failure = Recorder(named), None
     with recorder.listening():
@@ -135,10 +158,7 @@ def _one_step(
             backpropagate(net, loss, x, target, regularizers=penalties)
         except Exception as error:
             failure = error
-    step = Step(number)
-    rows = len(inputs[0]) if inputs and np.ndim(inputs[0]) else 0
-    builder = Builder(step, net, rows, loss="E" if penalties else "L")
-    _give(builder, net, inputs, target)
+    give_twins(before[0], given[:-1], recorder.calls)
     _build(builder, recorder, penalties)
     if failure is not None:
         call = recorder.failed
@@ -150,7 +170,7 @@ def _one_step(
         return step
     if check:
         now = Objective(net, loss, penalties)
-        give_badges(step, Objective(*before), [*now.named_parameters()], builder.parameters, [*inputs, target])
+        give_badges(step, Objective(*before), [*now.named_parameters()], builder.parameters, given)
     if optimizer is not None:
         _update(builder, optimizer, net, loss)
     return step
@@ -168,8 +188,13 @@ def _give(builder: Builder, net: Brick[Any], inputs: Sequence[Any], target: Any)
 def _build(builder: Builder, recorder: Recorder, penalties: list[Brick[Any]]) -> None:
     """Add the terms of all calls."""
     step = builder.step
-    for call in recorder.calls:
-        if call.done and not call.inside:
+    builder.containers = [call for call in recorder.calls if call.inside]
+    for call in recorder.calls[:1]:
+        builder.data(call)
+    for call in recorder.finished:
+        if call.inside:
+            builder.container(call, step.forward)
+        else:
             root = call.place.partition("[")[0].partition(".")[0]
             phase = step.forward if root == "net" else step.loss
             role = {"net": "activation", "loss": "loss"}.get(root, "penalty")
@@ -184,21 +209,14 @@ def _build(builder: Builder, recorder: Recorder, penalties: list[Brick[Any]]) ->
 
 def _update(builder: Builder, optimizer: Optimizer, net: Brick[Any], loss: Brick[Any]) -> None:
     """Make the optimizer's step and add its terms."""
-    every: list[Parameter] = [p for p in (*net.parameters(), *loss.parameters()) if id(p) in builder.parameters]
-    formulas = getattr(optimizer, "formulas", None)
-    before: list[dict[str, Any]] = []
-    for parameter in every:
-        try:
-            before.append({"formulas": formulas(parameter), "state": optimizer.state(parameter)} if formulas else {})
-        except OptionError:  # it is not the optimizer's to move
-            before.append({"none": True})
+    every = [p for p in (*net.parameters(), *loss.parameters()) if id(p) in builder.parameters and _moves(optimizer, p)]
+    formulas = [optimizer.formulas(parameter) for parameter in every]
+    before = [optimizer.state(parameter) for parameter in every]
     try:
         optimizer.step()
     except Exception as error:
         call = Call(optimizer, "optimizer", (), (), {})  # type: ignore[arg-type]
         builder.fail(call, "update", error)
         return
-    for parameter, had in zip(every, before, strict=True):
-        if "none" not in had:
-            after = optimizer.state(parameter) if formulas else {}
-            builder.update(optimizer, parameter, had, after, parameter.value, builder.step.update)
+    for parameter, stated, state in zip(every, formulas, before, strict=True):
+        builder.update(optimizer, parameter, stated, state, optimizer.state(parameter), builder.step.update)

@@ -1,5 +1,6 @@
 """The explanation of one or several steps, which shows itself in several views."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from .views.text import text_of
 from .views.wording import check_layout
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Explanation:
     """The worked mathematics of training steps.
 
@@ -146,6 +147,8 @@ class Explanation:
         str
             HTML with MathML.
         """
+        if not isinstance(title, str):
+            raise OptionError(f"html needs title as text, but title is {brief(title)}")
         return page(self.steps, self._sample(sample), title)
 
     def _sample(self, sample: int) -> int:
@@ -169,6 +172,8 @@ class Explanation:
         ------
         OptionError
             If it ends otherwise.
+        OSError
+            If it cannot be written.
         """
         if not isinstance(path, str | os.PathLike):
             raise OptionError(f"Explanation.save needs the path of a file, but it is {brief(path)}")
@@ -204,6 +209,8 @@ class Explanation:
 
 def _write(target: Path, content: str) -> None:
     """Write a file whole or not at all."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

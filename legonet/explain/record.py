@@ -1,5 +1,6 @@
 """Listen to a network while it runs: what each brick was given, and what it gave."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from legonet.arrays import Array
-from legonet.brick import Brick
+from legonet.brick import Brick, refuse_output
 from legonet.parameter import Parameter
 from legonet.testing.probe import bricks_in
 
@@ -35,6 +36,13 @@ class Call:
     dx: Any = None
     gradients: dict[int, Array] = field(default_factory=dict)
     error: Exception | None = None
+    twin: "Call | None" = None
+    """The same call of a run with other numbers."""
+
+    def outputs(self, *, copied: bool = True) -> tuple[Any, ...]:
+        """Return what came out, one or several: as it was then, or as it was handed over."""
+        found = self.output_copy if copied else self.output
+        return found if isinstance(found, tuple) else (found,)
 
     def speaks_for(self, brick: Brick[Any]) -> bool:
         """Whether what happens inside of this call is told by its brick: by its formulas, or as it calls itself."""
@@ -54,6 +62,8 @@ class Recorder:
         self.roots = dict(roots)
         self.calls: list[Call] = []
         """In the order in which forward was entered."""
+        self.finished: list[Call] = []
+        """In the order in which forward was left."""
         self.backwards: list[Call] = []
         """In the order in which backward was left."""
         self.failed: Call | None = None
@@ -79,16 +89,21 @@ class Recorder:
     def _listen(self, brick: Brick[Any], place: str) -> None:
         forward = brick.forward
 
-        def heard(*inputs: Any) -> Any:
+        def heard(*inputs: Any, **options: Any) -> Any:
             if self._stack and self._stack[-1][1].speaks_for(brick):
-                return forward(*inputs)
+                return forward(*inputs, **options)
+            if options:
+                given = inspect.signature(forward).bind(*inputs, **options)
+                inputs, options = given.args, given.kwargs
             values = {id(p): p.value.copy() for p in brick.parameters()}
             call = Call(brick, place, inputs, copied(inputs), values)
             self.calls.append(call)
             with self._inside("forward", call):
-                pair = forward(*inputs)
-            if isinstance(pair, tuple) and len(pair) == 2:
-                call.output, call.cache, call.output_copy, call.done = pair[0], pair[1], copied(pair[0]), True
+                pair = forward(*inputs, **options)
+                if not isinstance(pair, tuple) or len(pair) != 2:
+                    refuse_output(brick, pair)
+            call.output, call.cache, call.output_copy, call.done = pair[0], pair[1], copied(pair[0]), True
+            self.finished.append(call)
             return pair
 
         vars(brick)["forward"] = heard
@@ -100,18 +115,19 @@ class Recorder:
             call = self._call_of(brick, cache)
             if call is None or (self._stack and self._stack[-1][1].speaks_for(brick)):
                 return backward(dy, cache)
-            call.dy = dy
+            call.dy = copied(dy)
             own = own_parameters(brick) if call.inside else brick.parameters()
             before = [p.grad.copy() for p in own]
             for p in own:
                 p.grad[...] = 0
             with self._inside("backward", call):
-                call.dx = backward(dy, cache)
+                given = backward(dy, cache)
+                call.dx = copied(given)
             for p, already in zip(own, before, strict=True):
                 call.gradients[id(p)] = np.array(p.grad)
                 p.grad[...] = already + p.grad
             self.backwards.append(call)
-            return call.dx
+            return given
 
         return heard
 
@@ -136,10 +152,14 @@ class Recorder:
 
 
 def copied(value: Any) -> Any:
-    """Return a copy of an array, or of each in a tuple."""
+    """Return a copy of an array, or of each in a tuple; one that is read-only stays so."""
     if isinstance(value, tuple):
         return tuple(map(copied, value))
-    return np.array(value) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray):
+        return value
+    copy = value.copy("K")
+    copy.flags.writeable = value.flags.writeable
+    return copy
 
 
 def places(brick: Brick[Any], name: str) -> Iterator[tuple[str, Brick[Any]]]:

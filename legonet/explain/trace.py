@@ -168,7 +168,7 @@ class Badge:
         return max((each.difference for each in self.differences), default=0.0)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Formula:
     """What a term is made of.
 
@@ -207,7 +207,7 @@ class Formula:
         return f"Formula({str(self.statement)!r})"
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Term:
     """One quantity of a step.
 
@@ -291,7 +291,7 @@ class Term:
         return f"Term({str(self)!r}, {self.role!r}, shape {self.shape})"
 
 
-@dataclass
+@dataclass(eq=False)
 class Failure:
     """Where a step ended early.
 
@@ -327,7 +327,7 @@ class Failure:
     operands: tuple[Term, ...] = ()
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Step:
     """One training step, term by term in the order of computation.
 

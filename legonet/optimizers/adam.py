@@ -112,7 +112,7 @@ class Adam(Optimizer):
 
     def _means(self, g: str) -> list[str]:
         means = [f"m = β_1 * m_old + (1 - β_1) * {g}", f"v = β_2 * v_old + (1 - β_2) * {g} ** 2"]
-        return [*means, "m̂ = m / (1 - β_1**t)", "v̂ = v / (1 - β_2**t)"]
+        return [*means, "m̂ = m / (1 - β_1**step)", "v̂ = v / (1 - β_2**step)"]
 
     def _stated(self, means: list[str], step: str, lr: float, weight_decay: float) -> Formulas:
         names = {
@@ -121,7 +121,7 @@ class Adam(Optimizer):
             "β_1": self._beta1,
             "β_2": self._beta2,
             "ε": self._eps,
-            "t": self.steps + 1,
+            "step": self.steps + 1,
         }
         return Formulas([*means, step], [], names)
 

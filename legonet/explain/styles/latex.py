@@ -1,6 +1,7 @@
 """Formulas in LaTeX."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,9 @@ _LATEX_GREEK = {
 }
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u0307": "dot"}
 _KNOWN = ("exp", "log", "tanh", "sin", "cos", "max", "min")
+
+LONG = 60
+"""From so many characters on, a fraction or a root is written so that it can be broken over lines."""
 
 
 class Latex(Style):
@@ -80,9 +84,8 @@ class Latex(Style):
         return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else text
 
     def entry(self, array: str, index: Sequence[str]) -> str:
-        return (
-            rf"{array}[{', '.join(index)}]" if r"\frac" not in array else rf"\left({array}\right)_{{{','.join(index)}}}"
-        )
+        whole = rf"\left({array}\right)" if r"\frac" in array else array
+        return f"{whole}[{', '.join(index)}]"
 
     def joined(self, operator: str, left: str, right: str) -> str:
         signs = {"*": r"\odot", ".": r"\cdot", "@": r"\,", "//": r"\operatorname{div}", "%": r"\bmod"}
@@ -90,7 +93,8 @@ class Latex(Style):
         return f"{left} {signs.get(operator, operator)} {right}"
 
     def fraction(self, top: str, bottom: str) -> str | None:
-        return rf"\frac{{{top}}}{{{bottom}}}"
+        long = max(seen(top), seen(bottom)) > LONG  # a fraction cannot be broken over lines, a quotient can
+        return None if long else rf"\frac{{{top}}}{{{bottom}}}"
 
     def power(self, base: str, exponent: str) -> str:
         return f"{{{base}}}^{{{exponent}}}"
@@ -114,6 +118,8 @@ class Latex(Style):
         return rf"\begin{{cases}} {one} & \text{{if }} {condition} \\ {other} & \text{{else}} \end{{cases}}"
 
     def special(self, name: str, argument: str) -> str | None:
+        if name == "sqrt" and seen(argument) > LONG:
+            return rf"\left( {argument} \right)^{{1/2}}"
         return {"exp": f"e^{{{argument}}}", "sqrt": rf"\sqrt{{{argument}}}"}.get(name)
 
     def rest(self, count: int, value: str) -> str:
@@ -125,3 +131,20 @@ class Latex(Style):
 
 def _is_long(text: str) -> bool:
     return len(text) > 1 and not text.isdigit()
+
+
+def seen(latex: str) -> int:
+    """Return about how many characters of a formula are seen: one for each command, the widest row of a matrix."""
+    text = re.sub(r"\\begin\{(\w+)\}(.*?)\\end\{\1\}", lambda found: _widest(found[2]), latex)
+    text = re.sub(r"\\(text|operatorname|mathrm|boxed)\*?", "", text)
+    text = re.sub(r"\\frac\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", _larger, text)
+    text = re.sub(r"\\(left|right)(?![a-z])", "", text)
+    return len(re.sub(r"[{}^_ ]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", text)))
+
+
+def _widest(matrix: str) -> str:
+    return max(matrix.split(r"\\"), key=len).replace("&", "xx")
+
+
+def _larger(found: "re.Match[str]") -> str:
+    return max(found[1], found[2], key=len)

@@ -17,6 +17,8 @@ from .wording import as_array, verdict
 
 WIDE = 3
 """From so many columns on, a formula with numbers may be wider than a phone."""
+BATCH = ' class="whole"'
+"""What shows only where the page is switched to the batch."""
 LONG = 28
 """From so many characters on, one among symbols may be."""
 
@@ -152,16 +154,19 @@ class Cards:
         products = [product for product in term.chain if len(product) > 1 or len(term.chain) > 1]
         if not products:
             return
-        columns = [(math(self.frame.symbol(term)), self._column(term) if self.frame.amount.numbers else "")]
+        numbered = self.frame.amount.numbers
+        share = share_of(term, self.frame.sample) if numbered else None
+        alone = term.batch or share is not None
+        columns = [(math(self.frame.symbol(term)), self._column(term, share) if numbered else "")]
         for place, product in enumerate(products):
             for first, factor in enumerate(product):
                 sign = f'<span class="sign">{"·" if first else "+" if place else "="}</span>'
                 drawn, numbers = self._factor(factor)
                 columns += [(sign, sign if numbers else ""), (drawn, numbers)]
         upper = "".join(f"<td>{top}</td>" for top, _ in columns)
-        lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns if self.frame.amount.numbers)
+        lower = "".join(f"<td>{bottom}</td>" for _, bottom in columns if numbered)
         title = "chain rule" if len(products) == 1 else "chain rule, the sum over the branches"
-        table = f"<table><tr>{upper}</tr><tr>{lower}</tr></table>"
+        table = f"<table><tr>{upper}</tr><tr{'' if alone else BATCH}>{lower}</tr></table>"
         inside = scrolling(table, True, f"chain rule of {term.symbol}")
         yield f'<div class="chain"><p class="cap">{title}</p>{inside}</div>'
 
@@ -173,9 +178,11 @@ class Cards:
             drawn = f'<mrow class="box">{drawn}</mrow>'
         return math(drawn), self._column(factor.term) if self.frame.amount.numbers else ""
 
-    def _column(self, term: Term) -> str:
+    def _column(self, term: Term, share: Any = None) -> str:
         whole = f"<math>{self._small(term, None)}</math>"
-        if _has_rows(term):
+        if share is not None:
+            whole = _both(whole, f"<math>{self.grid.small(share, self.frame.amount.operand)}</math>", "span")
+        elif _has_rows(term):
             whole = _both(whole, f"<math>{self._small(term, self.frame.sample)}</math>", "span")
         return f'<span class="{self.frame.lights(term)}">{whole}</span>'
 

@@ -55,7 +55,8 @@ class Grid:
         """Draw numbers that are only a part of a term."""
         array = np.asarray(array)
         side = self.frame.amount.side
-        return self._drawn(term, array, shown_of(array, side, side), told, choose=False)
+        table = self._table(term, array, shown_of(array, side, side), choose=False, whole=False)
+        return scrolling(f'<span class="grid">{table}</span> <span class="shape">{told}</span>', True, told)
 
     def small(self, value: Any, most: int) -> str:
         """Draw an array as a matrix of MathML, or a single number."""
@@ -85,7 +86,7 @@ class Grid:
         inside = f'<span class="grid {self.frame.lights(term)}">{table}</span>{caption}'
         return scrolling(inside, "<button" not in table, f"numbers of {term.symbol}")
 
-    def _table(self, term: Term, array: Array, shown: Shown, choose: bool) -> str:
+    def _table(self, term: Term, array: Array, shown: Shown, choose: bool, whole: bool = True) -> str:
         largest, texts, lines = size_of(array), _texts(array, shown, 6), []
         for row in shown.rows:
             cells = []
@@ -93,16 +94,15 @@ class Grid:
                 if place is None:
                     cells.append(f'<td class="gap">{"⋮" if row is None else "…"}</td>')
                 else:
-                    cells.append(self._cell(term, array, place, texts[place], largest, choose))
+                    title = exact(array[place])
+                    if whole:
+                        title = f"{escaped(str(term.symbol))}{list(place) if place else ''} = {title}"
+                    heat = _heat(array, place, largest)
+                    cells.append(self._cell(term, place, texts[place], heat, title, choose))
             lines.append(f"<tr>{''.join(cells)}</tr>")
         return f'<table class="{"m" if array.ndim else "s"}">{"".join(lines)}</table>'
 
-    def _cell(self, term: Term, array: Array, place: tuple[int, ...], text: str, largest: float, choose: bool) -> str:
-        value = float(array[place])
-        shade = round(SHADES * strength(value, largest)) if array.dtype.kind == "f" else 0
-        colour = "x" if not np.isfinite(value) else f"{'p' if value > 0 else 'n'}{shade}" if shade else ""
-        heat = f' class="{colour}"' if colour else ""
-        title = f"{escaped(str(term.symbol))}{list(place) if place else ''} = {exact(value)}"
+    def _cell(self, term: Term, place: tuple[int, ...], text: str, heat: str, title: str, choose: bool) -> str:
         if not choose or not self.frame.amount.behind or (term.formula is None and not term.place):
             return f'<td{heat} title="{title}">{text}</td>'
         key = "-".join((self.frame.anchor(term), "at", *map(str, place)))
@@ -119,6 +119,14 @@ class Grid:
         alt = f"all {array.size} numbers of {escaped(str(term.symbol))}: red above zero, blue below"
         image = f'<img src="{picture(array, PIXELS if side else FEW)}" alt="{alt}"/>'
         return f"<details><summary>all of {sized(array.shape)}</summary>{image}{table}</details>"
+
+
+def _heat(array: Array, place: tuple[int, ...], largest: float) -> str:
+    """Return the class of a number's colour."""
+    value = float(array[place])
+    shade = round(SHADES * strength(value, largest)) if array.dtype.kind == "f" else 0
+    colour = "x" if not np.isfinite(value) else f"{'p' if value > 0 else 'n'}{shade}" if shade else ""
+    return f' class="{colour}"' if colour else ""
 
 
 def mn(text: str) -> str:

@@ -8,6 +8,7 @@ from legonet.explain.styles import Latex
 from legonet.explain.trace import Bracket, Failure, Formula, Step, Term
 
 from . import wording
+from .breaking import broken
 from .matrices import number, shown_of
 from .wording import PHASES, as_array, names_of
 
@@ -85,7 +86,7 @@ class StepLatex:
             else:
                 numbers = self._numbers(term, term.formula)
                 example = [] if numbers else self._example(term)
-                rows = [*wording.broken(drawn, "& "), *numbers, *rows]
+                rows = [*broken(drawn, "& "), *numbers, *rows]
         lines = _aligned([left, *self._chain(term), *rows])
         said = [rf"\textbf{{{escaped(line)}}}\par" for line in wording.warnings(term)]
         said += [rf"\emph{{{escaped(line)}}}\par" for line in wording.remarks(term)]
@@ -124,15 +125,11 @@ class StepLatex:
         if wording.is_whole(stated):
             drawn = wording.tidied(Drawing(self.style, names, leaf).draw(stated.statement.formula))
             if width <= WIDEST:
-                return [drawn]
+                return broken(drawn, "& ")
         apart = None if term.shape else wording.worked(term, (), 4)
         if apart is None:
             return []
-        return [
-            part
-            for side in wording.entry_sides(term, (), apart, self.style)[1:-1]
-            for part in wording.broken(side, "& ")
-        ]
+        return [part for side in wording.entry_sides(term, (), apart, self.style)[1:-1] for part in broken(side, "& ")]
 
     def _chain(self, term: Term) -> list[str]:
         """Draw the chain rule, with the numbers of its factors under them."""
@@ -144,7 +141,7 @@ class StepLatex:
         arrays = [as_array(factor.term.value) for factor in products[0] if factor.term is not None]
         under &= width <= WIDEST and all(array is not None and wording.is_short(array) for array in arrays)
         drawn = " + ".join(r" \cdot ".join(self._factor(factor, under) for factor in product) for product in products)
-        return wording.broken(drawn, "& ")
+        return broken(drawn, "& ")
 
     def _factor(self, factor: Bracket, under: bool) -> str:
         drawn = self.style.symbol(factor.symbol)
@@ -161,7 +158,7 @@ class StepLatex:
             return []
         label = wording.entry_label(self.style, term, entry)
         sides = wording.entry_sides(term, entry, apart, self.style)
-        rows = [part for side in sides for part in wording.broken(side, "& ")]
+        rows = [part for side in sides for part in broken(side, "& ")]
         if len(sides) < 2:
             return []
         return [r"&\text{for example}", *_aligned([label, *rows])]
@@ -177,7 +174,7 @@ def matrix(value: Any, digits: int, style: Latex) -> str:
     shape = r" \times ".join(map(str, array.shape))
     if not array.size:
         return rf"[\;]_{{{shape}}}"
-    shown = shown_of(array, 6, 6 if digits <= 8 else 4)
+    shown = shown_of(array, 6, 4 if digits > 8 else 6 if array.ndim <= 2 else 5)
     rows = []
     for row in shown.rows:
         cells = [r"\vdots"] if row is None else [_cell(array, place, digits, style) for place in row]

@@ -12,7 +12,7 @@ from legonet.explain.trace import Failure, Step, Term
 from .cards import Cards
 from .figures import figures, sized
 from .frame import AMOUNTS, Amount, Frame, escaped
-from .overview import overview
+from .overview import is_chain, overview
 from .wording import as_array
 
 CHECKED = ' checked="checked"'
@@ -130,11 +130,12 @@ class _Writer:
 
     def _head(self, title: str) -> str:
         step = self.steps[0]
-        bricks = [brick for brick, _ in groupby(term.brick for term in step.forward if term.brick)]
+        bricks = [brick for brick, _ in groupby(t.brick for t in step.forward if "(" in t.brick)]
         losses = [term for term in step.loss if term.role == "loss"]
-        facts = [("network", _arrows(bricks))]
-        facts += [("loss", _arrows(dict.fromkeys(term.brick for term in step.loss if term.brick)))] * bool(losses)
-        facts += [("optimizer", _arrows({term.brick: 0 for term in step.update if term.brick}))] * bool(step.update)
+        facts = [("network", _joined(bricks, " → " if is_chain(step) else ", "))]
+        parts = dict.fromkeys(term.brick for term in step.loss if term.brick)
+        facts += [("loss", _joined(parts, " + "))] * bool(losses)
+        facts += [("optimizer", _joined({term.brick: 0 for term in step.update if term.brick}))] * bool(step.update)
         weights = sum(np.size(term.value) for term in step.given if term.role == "parameter")
         facts += [("parameters", f"{weights:,}")]
         rows = _rows(step)
@@ -208,10 +209,10 @@ def _heading(place: str, brick: str) -> str:
     return f"<h3><code>{escaped(brick or place)}</code>{where if brick else ''}</h3>"
 
 
-def _arrows(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str], link: str = ", ") -> str:
     listed = list(names)
     shown = listed if len(listed) <= 12 else [*listed[:8], "…", *listed[-3:]]
-    return " → ".join(f"<code>{escaped(name)}</code>" for name in shown)
+    return link.join(f"<code>{escaped(name)}</code>" for name in shown)
 
 
 def _loss(step: Step) -> str:

@@ -262,16 +262,3 @@ def tidied(drawn: str) -> str:
     once = re.sub(r"\\left\( (\\left\( -[^()]* \\right\)) \\right\)", r"\1", once)
     once = re.sub(r"^\((-[\w.+-]+)\)$", r"\1", once)
     return re.sub(r"^\\left\( (-[^()]*) \\right\)$", r"\1", once)
-
-
-def broken(latex: str, mark: str = "", most: int = 90) -> list[str]:
-    """Return a long formula of LaTeX in pieces that can stand on lines of their own; `mark` begins the later ones."""
-    pieces, depth, current = [], 0, ""
-    for token in re.split(r"( [+-] |\\left(?![a-z])|\\right(?![a-z])|\\begin|\\end|[{}])", latex):
-        depth += {"{": 1, "}": -1, "\\left": 1, "\\right": -1, "\\begin": 1, "\\end": -1}.get(token, 0)
-        if token in (" + ", " - ") and not depth and len(current) > most:
-            pieces.append(current)
-            current = f"{mark}{token.strip()} "
-        else:
-            current += token
-    return [*pieces, current]
