@@ -82,7 +82,14 @@ class Linear(Brick[Array]):
 
     formulas = Formulas(
         ["z = x @ W + b"],
-        ["dz_dW = x", "dz_dx = W", "dW = rows(x).T @ rows(dz)", "db = sum(rows(dz), rows)", "dx = dz @ W.T"],
+        [
+            "dz_dW = x",
+            "dz_db = 1",
+            "dz_dx = W",
+            "dW = rows(x).T @ rows(dz)",
+            "db = sum(rows(dz), rows)",
+            "dx = dz @ W.T",
+        ],
         {"W": "weight", "b": "bias"},
     )
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from legonet.arrays import Array, brief
 from legonet.brick import Brick
-from legonet.errors import LegonetError
 from legonet.formulas import Formulas
 from legonet.optimizers.optimizer import Optimizer
 from legonet.parameter import Parameter
@@ -22,9 +21,9 @@ from .made import Made, Seen, made_of, same
 from .record import Call
 from .source import formulas_from_source
 from .symbols import Namer
-from .trace import Bracket, Failure, Formula, Step, Symbol, Term
+from .trace import Bracket, Failure, Formula, Step, Symbol, Term, told
 
-TOLERANCE = 16
+TOLERANCE = 8
 """How many times the bound of its rounding error a number may differ from its formula."""
 
 
@@ -201,35 +200,52 @@ class Builder:
         try:
             stated = formulas_of(call.brick, call.inputs) or formulas_from_source(call.brick, call.inputs)
             return bind(call.brick, call.inputs, call.output, upstream, stated, call.cache) if stated else None, ""
-        except LegonetError as error:
-            return None, f"{UNFIT}: {error}"
+        except Exception as error:  # whatever a brick does to state its formulas: it is explained without them
+            return None, f"{UNFIT}: {told(error)}"
 
     def _compute(self, calculator: Calculator, statements: Sequence[Statement], results: dict[str, Any]) -> str:
         """Run statements; return what went wrong, if anything did."""
+        shapes = {name: np.shape(value) for name, value in results.items()}
+        numbers = {name: value for name, value in results.items() if np.asarray(value).dtype.kind in "fiub"}
+        calculator.wanted = {name: _extremes(value) for name, value in numbers.items() if np.size(value)}
+        wide = calculator.wider()
         try:
-            calculator.run(statements, {name: np.shape(value) for name, value in results.items()})
+            calculator.run(statements, shapes)
+            targets = {statement.target for statement in statements}
+            if all(map(_finite, numbers.values())) and any(_overflows(calculator, target) for target in targets):
+                wide.run(statements, shapes)
+                for target in targets:
+                    with np.errstate(all="ignore"):
+                        calculator.operands[target] = np.asarray(wide.operands[target], float)
+                        calculator.errors[target] = np.asarray(wide.errors[target], float)
         except Exception as error:
-            return f"{UNFIT}: {error}"
+            return f"{UNFIT}: {told(error)}"
         return ""
 
     def _compare(self, term: Term, calculator: Calculator, name: str, value: Any) -> None:
-        """Note down whether the brick computed what its formula says."""
-        if name not in calculator.operands or name not in calculator.errors or np.asarray(value).dtype.kind != "f":
+        """Note down whether the brick computed what its formula says, as far as the rounding errors let it be told."""
+        value = np.asarray(value)
+        if name not in calculator.operands or name not in calculator.errors or value.dtype.kind not in "fiub":
             return
-        found, bound = calculator.operands[name], calculator.errors[name]
-        if np.shape(found) != np.shape(value):
-            term.agrees, term.note = False, f"by its formula it would have the shape {np.shape(found)}"
+        found, bound = np.asarray(calculator.operands[name]), calculator.errors[name]
+        if found.shape != value.shape:
+            term.agrees, term.note = False, f"by its formula it would have the shape {found.shape}"
             return
+        skipped = calculator.skipped.get(name, np.zeros(value.shape, bool))
         with np.errstate(all="ignore"):
-            value = np.asarray(value)
-            limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
-            limit = limit + float(np.finfo(value.dtype).smallest_normal)
-            off = np.abs(np.asarray(found, float) - value.astype(float)) > limit
-        term.agrees = not np.any(off)
-        if np.any(off):
-            entry = tuple(int(i) for i in np.argwhere(off)[0])
+            limit = np.zeros(value.shape)
+            if value.dtype.kind == "f":
+                limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
+                limit = limit + float(np.finfo(value.dtype).smallest_normal)
+            apart = np.abs(found - value.astype(float))
+            alike = (np.isfinite(found) & (apart <= limit)) | (found == value) | (np.isnan(found) & np.isnan(value))
+        off = np.logical_not(alike | skipped)
+        unknown = np.isfinite(found) & ~np.isfinite(limit) & (found != value)
+        term.agrees = False if np.any(off & np.logical_not(unknown)) else None if np.any(unknown) else True
+        if term.agrees is False:
+            entry = tuple(int(i) for i in np.argwhere(off & np.logical_not(unknown))[0])
             place = f" at {list(entry)}" if entry else ""
-            computed, stated = _told_apart(float(value[entry]), float(np.asarray(found)[entry]))
+            computed, stated = _told_apart(float(value[entry]), float(found[entry]))
             term.note = f"the brick computes {computed}{place}, but its formula says {stated}"
 
     def _state(
@@ -400,6 +416,9 @@ class Builder:
             symbol = Symbol(kind="local", of=above.symbol, by=below.symbol)
             term = self._state(node, statement, symbol, "local derivative", value, phase)
             node.locals[id(above), id(below)] = term
+            term.agrees = self._is_factor(node, statement, local, results)
+            if term.agrees is False:
+                term.note = "it is no factor of the gradient that the brick computes"
             return
         number = node.outputs[0].symbol.number if node.outputs else ""
         whose = name[1:]
@@ -408,6 +427,28 @@ class Builder:
             self._state(node, statement, symbol, "upstream gradient", value, phase)
         else:
             self._state(node, statement, Symbol(name, number), "intermediate", value, phase)
+
+    def _is_factor(
+        self, node: Node, statement: Statement, local: tuple[str, str], results: dict[str, Any]
+    ) -> bool | None:
+        """Whether a local derivative stands in the formula of the gradient, or makes it entry by entry, if known."""
+        above, below = local
+        gradient = next((s.formula for s in cast(Bound, node.bound).backward if s.target == f"d{below}"), None)
+        stands = [ast.dump(part) for part in ast.walk(gradient)] if gradient is not None else []
+        if ast.dump(statement.formula) in stands and not isinstance(statement.formula, ast.Constant):
+            return True
+        if gradient is not None and statement.target in names_in(gradient):
+            return True
+        dy, value = (node.calculator.operands.get(name) for name in (f"d{above}", statement.target))
+        if f"d{below}" not in results or dy is None or value is None:
+            return None
+        wanted = np.asarray(results[f"d{below}"])
+        made = np.asarray(dy) * value
+        extra = made.ndim - wanted.ndim
+        if extra < 0 or any(n not in (1, m) for n, m in zip(wanted.shape, made.shape[extra:], strict=True)):
+            return False
+        over = (*range(extra), *(extra + k for k, n in enumerate(wanted.shape) if n == 1))
+        return _close(np.sum(made, axis=over).reshape(wanted.shape), wanted)
 
     def _share(
         self,
@@ -587,6 +628,18 @@ class Builder:
         """Note down where the step ended early."""
         operands = [self.known[id(x)] for x in call.inputs if id(x) in self.known]
         self.step.failure = Failure(error, call.place, brief(call.brick, 100), phase, tuple(operands))
+
+
+def _extremes(value: Any) -> list[tuple[int, ...]]:
+    """Return the places of the largest and the smallest entry."""
+    numbers = np.nan_to_num(np.asarray(value, float))
+    return [tuple(map(int, np.unravel_index(int(k), numbers.shape))) for k in (numbers.argmax(), numbers.argmin())]
+
+
+def _overflows(calculator: Calculator, target: str) -> bool:
+    """Whether what a statement says is not finite, of what is computed of it."""
+    lost = ~np.isfinite(calculator.operands[target])
+    return bool(np.any(lost & np.logical_not(calculator.skipped.get(target, False))))
 
 
 def _told_apart(one: float, other: float) -> tuple[str, str]:

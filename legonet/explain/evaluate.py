@@ -45,6 +45,11 @@ def _times(size: Any, error: Any) -> Any:
     return np.where(np.equal(size, 0) | np.equal(error, 0), 0.0, product) if np.any(np.isnan(product)) else product
 
 
+def _roundings(count: int) -> float:
+    """Return how many roundings a sum of so many numbers has in effect: of many, most cancel each other."""
+    return min(count, 8 + 2 * math.sqrt(count))
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
     "exp": (np.exp, np.exp),
     "log": (np.log, lambda x: 1 / np.abs(x)),
@@ -74,9 +79,23 @@ class Calculator:
     ----------
     operands : mapping
         Arrays and numbers by their names; a range is how far an index goes. Statements add to it.
+    kind : type, optional
+        The floating-point numbers that it computes with.
+
+    Attributes
+    ----------
+    operands, errors : dict
+        The values, and the bounds of their errors in units of eps.
+    skipped : dict
+        Where a value is not computed, as that would take too much: a mask.
+    wanted : dict
+        Places of targets that are computed in any case.
     """
 
-    def __init__(self, operands: Mapping[str, Any]) -> None:
+    def __init__(self, operands: Mapping[str, Any], kind: Any = float) -> None:
+        self.kind = kind
+        self.skipped: dict[str, Array] = {}
+        self.wanted: dict[str, list[tuple[int, ...]]] = {}
         self.operands = {name: value for name, value in operands.items() if not isinstance(value, range)}
         self.lengths = {name: len(value) for name, value in operands.items() if isinstance(value, range)}
         self.errors: dict[str, Any] = {}
@@ -84,6 +103,12 @@ class Calculator:
         self.fill = 0.0
         self.missing: Any = False
         self.shape: tuple[int, ...] | None = None
+
+    def wider(self) -> "Calculator":
+        """Return another one of what is known so far, that computes with larger numbers, where the machine has them."""
+        other = type(self)(self.operands, np.longdouble)
+        other.lengths, other.errors, other.wanted = self.lengths, dict(self.errors), self.wanted
+        return other
 
     # Values
 
@@ -106,7 +131,10 @@ class Calculator:
             shape = shapes.get(statement.target)
             some = shape is not None and self.cost(statement, shape) > MUCH
             value, error = self._some(statement, shape) if some else self.assigned(statement, shape)
-            self.operands[statement.target], self.errors[statement.target] = value, error
+            self._assign(statement.target, value, error)
+
+    def _assign(self, target: str, value: Any, error: Any) -> None:
+        self.operands[target], self.errors[target] = value, error
 
     def cost(self, statement: Statement, shape: tuple[int, ...] | None) -> int:
         """Return how many products a statement in index notation takes, 0 for one that speaks of whole arrays."""
@@ -120,9 +148,12 @@ class Calculator:
         count = min(max(MUCH // max(each, 1), 1), FEW)
         flat = np.linspace(0, math.prod(shape) - 1, count).astype(int)
         where = [tuple(map(int, np.unravel_index(number, shape))) for number in flat]
-        value, error = np.full(shape, np.nan), np.full(shape, np.nan)
+        where += self.wanted.get(statement.target, [])
+        value, error, skipped = np.full(shape, np.nan, self.kind), np.full(shape, np.nan), np.ones(shape, bool)
         places = tuple(np.transpose(where))
         value[places], error[places] = self.entries(statement, shape, where)
+        skipped[places] = False
+        self.skipped[statement.target] = skipped
         return value, error
 
     def assigned(self, statement: Statement, shape: tuple[int, ...] | None = None) -> Pair:
@@ -133,7 +164,7 @@ class Calculator:
             raise OptionError(f"with indices every array needs one for each axis: {brief(str(statement), 80)}")
         self.shape = shape
         value, error = self.value(statement.formula)
-        value, error = np.asarray(value, float), np.broadcast_to(error, np.shape(value))
+        value, error = np.asarray(value, self.kind), np.broadcast_to(error, np.shape(value))
         if shape is not None and value.shape != shape and _without_ones(value.shape) == _without_ones(shape):
             value, error = value.reshape(shape), error.reshape(shape)
         return value, error
@@ -161,7 +192,7 @@ class Calculator:
             errors.append(np.broadcast_to(error, axes).reshape(len(some)))
         if not values:
             return np.zeros(0), np.zeros(0)
-        return np.concatenate(values).astype(float), np.concatenate(errors)
+        return np.concatenate(values).astype(self.kind), np.concatenate(errors)
 
     def ranges(self, statement: Statement, shape: tuple[int, ...] | None) -> dict[str, int]:
         """Return how far each index goes: along the target, an axis where it stands alone, or as its name says."""
@@ -233,7 +264,7 @@ class Calculator:
             raise OptionError(f"{name!r} in a formula is no input, no attribute, no index and not assigned before")
         value = self.operands[name]
         if isinstance(value, np.ndarray) and value.dtype.kind in "fbiu":
-            value = value.astype(float) if value.dtype.kind in "fb" else value
+            value = value.astype(self.kind) if value.dtype.kind in "fb" else value
         return value, self.errors.get(name, 0.0)
 
     def _binary(self, node: ast.BinOp) -> Pair:
@@ -255,7 +286,7 @@ class Calculator:
             case ast.Mod():
                 return a % b, 0.0
             case ast.Pow():
-                a, b = np.asarray(a, float), np.asarray(b, float)
+                a, b = np.asarray(a, self.kind), np.asarray(b, self.kind)
                 power = np.power(a, b)
                 error = _times(_times(np.power(a, b - 1), np.abs(b)), ea) + _times(_times(np.log(np.abs(a)), power), eb)
                 return power, error + 2 * np.abs(power)
@@ -263,7 +294,7 @@ class Calculator:
         b = b if np.ndim(b) else np.zeros(np.shape(a)[-1])
         ea, eb = np.broadcast_to(ea, np.shape(a)), np.broadcast_to(eb, np.shape(b))
         size = np.abs(a) @ np.abs(b)
-        return a @ b, np.abs(a) @ eb + ea @ np.abs(b) + np.shape(a)[-1] * size
+        return a @ b, np.abs(a) @ eb + ea @ np.abs(b) + _roundings(np.shape(a)[-1]) * size
 
     def _subscript(self, node: ast.Subscript) -> Pair:
         value, error = self.value(node.value)
@@ -326,7 +357,7 @@ class Calculator:
             return np.concatenate([value for value, _ in values], axis), np.concatenate(errors, axis)
         function, slope = FUNCTIONS[name]
         x, error = values[0]
-        x = np.asarray(x, float)
+        x = np.asarray(x, self.kind)
         y = function(x)
         return y, (_times(slope(x), error) if np.any(error) else 0.0) + 2 * np.abs(y)
 
@@ -365,7 +396,8 @@ class Calculator:
         if name in ("max", "min"):
             return REDUCE[name](value, axis=axes, keepdims=keep), np.max(error, axis=axes, keepdims=keep)
         total = np.sum(value, axis=axes, keepdims=keep)
-        bound = np.sum(error, axis=axes, keepdims=keep) + count * np.sum(np.abs(value), axis=axes, keepdims=keep)
+        size = np.sum(np.abs(value), axis=axes, keepdims=keep)
+        bound = np.sum(error, axis=axes, keepdims=keep) + _roundings(count) * size
         return (total / max(count, 1), bound / max(count, 1)) if name == "mean" else (total, bound)
 
     def _first_largest(self, value: Array, axes: tuple[int, ...] | int | None) -> Any:
@@ -391,11 +423,11 @@ class Calculator:
             pairs = [(np.zeros(shape), np.zeros(shape))]
         for i in indices:
             self.index.pop(i, None)
-        values = np.array([np.asarray(value, float) for value, _ in pairs])
+        values = np.array([np.asarray(value, self.kind) for value, _ in pairs])
         errors = np.array([np.broadcast_to(error, np.shape(value)) for value, error in pairs])
         if name in ("max", "min"):
             return REDUCE[name](values, axis=0), np.max(errors, axis=0)
-        bound = errors.sum(axis=0) + len(pairs) * np.abs(values).sum(axis=0)
+        bound = errors.sum(axis=0) + _roundings(len(pairs)) * np.abs(values).sum(axis=0)
         total = values.sum(axis=0)
         return (total / len(pairs), bound / len(pairs)) if name == "mean" else (total, bound)
 
@@ -422,12 +454,12 @@ class Calculator:
             raise OptionError(f"index {name!r} must stand alone in an array somewhere, to know how far it goes")
         for statement in group:
             known = shapes.get(statement.target, ())
-            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+            self._assign(statement.target, np.zeros(known, self.kind), np.zeros(known))
         self.index[name] = 0
         for statement in [*group, *group]:  # twice, as an item may be made from one that comes further below
             item = self.shape_of(statement.formula)
             known = shapes.get(statement.target, (*item[:axis], steps, *item[axis:]))
-            self.operands[statement.target], self.errors[statement.target] = np.zeros(known), np.zeros(known)
+            self._assign(statement.target, np.zeros(known, self.kind), np.zeros(known))
         for now in range(steps)[::step]:
             self.index[name] = now
             place = (slice(None),) * axis + (now,)
@@ -544,7 +576,10 @@ class Calculator:
                 return _tidy(ast.BinOp(self._at(node.left, where), node.op, self._at(node.right, where)))
             case ast.Compare():
                 made = ast.Compare(self._at(node.left, where), node.ops, [self._at(node.comparators[0], where)])
-                return made if _reads(made, self._floats()) else ast.Constant(int(self.value(made)[0]))
+                if _reads(made, self._floats()):
+                    return made
+                true = int(self.value(made)[0])
+                return made if true and _reads(made, self._arrays()) else ast.Constant(true)
             case ast.Subscript():
                 return self._indexed(node, where)
             case ast.Call():

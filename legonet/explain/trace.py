@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from legonet.errors import LegonetError
+
 from .evaluate import Calculator
 from .language import Statement
 
@@ -164,8 +166,8 @@ class Badge:
 
     @property
     def largest(self) -> float:
-        """The largest difference."""
-        return max((each.difference for each in self.differences), default=0.0)
+        """The largest difference of those that finite differences can tell."""
+        return max((each.difference for each in self.differences if each.outcome != "unknown"), default=0.0)
 
 
 @dataclass(repr=False, eq=False)
@@ -380,3 +382,13 @@ class Step:
             if str(term.symbol) == symbol:
                 return term
         raise KeyError(symbol)
+
+
+def told(error: BaseException) -> str:
+    """Return what an error says on one line, with its kind unless it is legonet's own; whatever it says, it prints."""
+    try:
+        said = str(error)
+    except Exception:
+        said = "it cannot be printed"
+    said = " ".join(said.encode("utf-8", "backslashreplace").decode().split())
+    return said if isinstance(error, LegonetError) else f"{type(error).__name__}: {said}"

@@ -237,7 +237,8 @@ def telling_cases(kind: type[Brick[Any]]) -> list[Case]:
 
 
 def is_a_factor(bound: Bound, statement: Statement) -> bool:
-    """Whether a line states a local derivative that stands in the line of the gradient, word for word."""
+    """Whether a line states a local derivative that stands in the line of the gradient, word for word, or is 1."""
     local = bound.local(statement.target)
     gradients = [str(line) for line in bound.backward if local and line.target == f"d{local[1]}"]
-    return bool(gradients) and ast.unparse(statement.formula) in gradients[0]
+    stated = ast.unparse(statement.formula)
+    return bool(gradients) and (stated == "1" if stated.isdigit() else stated in gradients[0])

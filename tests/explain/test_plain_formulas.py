@@ -52,7 +52,7 @@ def test_the_formula_of_a_loss_is_0_where_no_prediction_counts(options):
 def test_the_loss_of_classes_is_the_logarithm_of_what_the_right_ones_have():
     _, _, lines = calculated(CrossEntropyLoss(), Y, CLASSES)
     assert lines["L"] == "-(log(p[0, 2]) + log(p[1, 0]) + log(p[2, 2])) / N"
-    assert lines["dy"] == "dL * (p[2, 2] - 1) / N"
+    assert lines["dy"] == "dL * (p[2, 2] - (t[2] == 2)) / N"
 
 
 def test_the_loss_of_probabilities_has_no_shares_beside_them():
@@ -63,13 +63,13 @@ def test_the_loss_of_probabilities_has_no_shares_beside_them():
 def test_the_shares_of_classes_are_stated_with_what_smooths_weighs_and_leaves_out():
     loss = CrossEntropyLoss(label_smoothing=0.1, ignore_index=0, class_weights=np.array([1.0, 2.0, 3.0]))
     _, _, lines = calculated(loss, Y, CLASSES)
-    assert lines["s"] == "w[2] * (1 - ε + ε / C)"
+    assert lines["s"] == "w[2] * ((1 - ε) * (t[2] == 2) + ε / C) * (t[2] != 0)"
     assert lines["W"] == "w[2] + w[2]"
 
 
 def test_the_gradient_of_a_word_is_the_sum_over_the_places_where_it_stands():
     _, _, lines = calculated(Embedding(4, 2), np.array([[3, 0], [1, 3]]))
-    assert lines["dW"] == "dy[0, 0, 1] + dy[1, 1, 1]"
+    assert lines["dW"] == "(x[0, 0] == 3) * dy[0, 0, 1] + (x[1, 1] == 3) * dy[1, 1, 1]"
 
 
 def test_a_factor_of_a_product_has_the_other_factors_as_its_slope():

@@ -44,11 +44,11 @@ class Cards:
         """Write what is computed."""
         share = share_of(term, self.frame.sample)
         alone = share is not None or row_follows(term, self.frame.sample)
-        lines = [self._line(self._left(term), self._formula(term))]
-        numbers = self._numbers(term, alone)
-        if numbers:
-            lines.append(self._line("", numbers))
-        lines += [self._line("", self._whole_or_row(term, share)), self._more(term)]
+        stated, value = [self._formula(term), self._numbers(term, alone)], self._whole_or_row(term, share)
+        if term.formula is not None and isinstance(term.formula.statement.formula, ast.Constant):
+            stated = []
+        first, *others = [side for side in (*stated, value) if side]
+        lines = [self._line(self._left(term), first), *(self._line("", side) for side in others), self._more(term)]
         if not alone and any(map(_has_rows, term.operands)):
             lines.append('<p class="note one">over all rows of the batch</p>')
         return self._card(term, "".join([*lines, *self._remarks(term)]), _caption(term), "".join(self._chain(term)))

@@ -127,7 +127,7 @@ def named(symbol: Symbol) -> str:
 
 def escaped(text: object) -> str:
     """Return text for a page."""
-    return html.escape(str(text))
+    return html.escape(str(text).encode("utf-8", "backslashreplace").decode())
 
 
 def math(body: str) -> str:

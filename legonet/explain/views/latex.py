@@ -1,5 +1,6 @@
 """An explanation in LaTeX."""
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from legonet.arrays import brief
@@ -87,7 +88,7 @@ class StepLatex:
                 numbers = self._numbers(term, term.formula)
                 example = [] if numbers else self._example(term)
                 rows = [*broken(drawn, "& "), *numbers, *rows]
-        lines = _aligned([left, *self._chain(term), *rows])
+        lines = _aligned([left, *(row for row, _ in groupby([*self._chain(term), *rows]))])
         said = [rf"\textbf{{{escaped(line)}}}\par" for line in wording.warnings(term)]
         said += [rf"\emph{{{escaped(line)}}}\par" for line in wording.remarks(term)]
         return [*_environment(lines + example), *said]

@@ -13,7 +13,7 @@ from .cards import Cards
 from .figures import figures, sized
 from .frame import AMOUNTS, Amount, Frame, escaped
 from .overview import is_chain, overview
-from .wording import as_array
+from .wording import as_array, failed
 
 CHECKED = ' checked="checked"'
 LIMIT = 1_500_000
@@ -192,7 +192,7 @@ class _Writer:
             yield f'<div class="brick">{_heading(place, brick)}<div class="terms">{cards}</div></div>'
 
     def _failure(self, failure: Failure) -> str:
-        told = escaped(f"{type(failure.error).__name__}: {failure.error}")
+        told = escaped(failed(failure))
         given = "".join(
             f"<li><math>{self.frame.symbol(term)}</math> of shape {sized(term.shape)}</li>" for term in failure.operands
         )

@@ -1,5 +1,6 @@
 """An explanation as plain text, for a terminal."""
 
+from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,7 @@ class StepText:
                 sides += [formula(drawn, {}, available), *numbers]
                 example = [] if numbers else self._example(term)
         sides.append(value)
+        sides = [side for side, _ in groupby(sides)]
         return [*equation(left, sides, self.width, 4), *example, *self._said(term, "      ")]
 
     def _with_name(self, name: str, value: Block, available: int) -> Block:

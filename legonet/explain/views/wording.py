@@ -13,7 +13,7 @@ from legonet.checks import check_integer
 from legonet.explain.draw import Drawing, Leaf
 from legonet.explain.language import Statement
 from legonet.explain.styles import Style, Text
-from legonet.explain.trace import Badge, Failure, Formula, Step, Term
+from legonet.explain.trace import Badge, Failure, Formula, Step, Term, told
 
 from .matrices import number
 
@@ -35,7 +35,8 @@ def as_array(value: Any) -> Array | None:
 
 def size_of(shape: Sequence[int]) -> str:
     """Write a shape, such as 128 × 784."""
-    return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers" if shape else "a number"
+    one = f"{shape[0]} number{'s' * (shape[0] != 1)}" if len(shape) == 1 else "a number"
+    return " × ".join(map(str, shape)) if len(shape) > 1 else one
 
 
 def listed(words: Iterable[str], link: str = "and") -> str:
@@ -97,7 +98,7 @@ def warnings(term: Term) -> list[str]:
     """Return what is wrong with a term."""
     found = []
     if term.agrees is False:
-        found.append(f"not what its formula says: {term.note}" if term.note else "not what its formula says")
+        found.append(term.note if term.note.startswith("its formula") else f"not what its formula says: {term.note}")
     if term.arose:
         array = as_array(term.value)
         kind = "NaN" if array is not None and np.isnan(array).any() else "infinity"
@@ -121,7 +122,8 @@ def remarks(term: Term) -> list[str]:
 
 def failed(failure: Failure) -> str:
     """Write where a step ended early, and why."""
-    return f"{type(failure.error).__name__}: {brief(str(failure.error), 400)}"
+    said, kind = told(failure.error), f"{type(failure.error).__name__}: "
+    return brief(kind + said.removeprefix(kind), 400)
 
 
 def headline(step: Step, of: int, digits: int) -> str:
