@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -20,7 +20,7 @@ from .language import Statement, names_in, parts, read
 from .made import Made, Seen, made_of, same
 from .record import Call
 from .source import formulas_from_source
-from .symbols import Namer
+from .symbols import Namer, letter_of
 from .trace import Bracket, Failure, Formula, Step, Symbol, Term, told
 
 TOLERANCE = 8
@@ -151,9 +151,12 @@ class Builder:
         on_the_way = bound.forward[: -len(outputs)] if bound else []
         parameters = _parameters_of(call, bound)
         lead = bound.outputs[0] if bound else "y"
-        number = self.namer.number(lead, [*(s.target for s in on_the_way), *self._new_letters(call, parameters)], role)
+        letters = _letters(parameters, [letter_of(lead, role), *(s.target for s in on_the_way)])
+        own = {id(p) for p in call.brick.parameters()}
+        new = [letters[name] for name, p in parameters.items() if id(p) not in self.parameters and id(p) in own]
+        number = self.namer.number(lead, [*(s.target for s in on_the_way), *new], role)
         names = {
-            name: self._parameter(parameter, _letter(name), number, _value_in(call, parameter))
+            name: self._parameter(parameter, letters[name], number, _value_in(call, parameter))
             for name, parameter in parameters.items()
         }
         if bound:
@@ -186,11 +189,6 @@ class Builder:
         node.via = str(made[0]) if made else ""
         self.nodes.append(node)
         self.by_call[id(call)] = node
-
-    def _new_letters(self, call: Call, parameters: dict[str, Parameter]) -> list[str]:
-        """Return the letters of a brick's own parameters that no brick before it has."""
-        own = {id(p) for p in call.brick.parameters()}
-        return [_letter(name) for name, p in parameters.items() if id(p) not in self.parameters and id(p) in own]
 
     def _bind(self, call: Call) -> tuple[Bound | None, str]:
         """Return the formulas of a call, and what is to be said if they cannot be used."""
@@ -287,8 +285,10 @@ class Builder:
     def container(self, call: Call, phase: list[Term]) -> None:
         """Add what a container made by itself of what its bricks gave."""
         twins = call.twin.outputs() if call.twin else (None,) * len(call.outputs())
+        seen = [*call.inputs, *(output for inner in call.inside for output in inner.outputs(copied=False))]
+        inside = [self.known[id(value)] for value in seen if id(value) in self.known]
         for value, copy, twin in zip(call.outputs(copied=False), call.outputs(), twins, strict=True):
-            self._find(value, copy, _like(twin, copy), (call.place, type(call.brick).__name__), phase)
+            self._find(value, copy, _like(twin, copy), (call.place, type(call.brick).__name__), phase, inside)
 
     def _inputs(self, call: Call, phase: list[Term]) -> tuple[Term | None, ...]:
         above = re.sub(r"(\.\w+|\[\d+\])$", "", call.place)
@@ -297,17 +297,28 @@ class Builder:
         every = zip(call.inputs, call.copies, twins, strict=True)
         return tuple(self._find(x, copy, _like(twin, x), (above, brick), phase) for x, copy, twin in every)
 
-    def _find(self, value: Any, copy: Any, twin: Any, maker: tuple[str, str], phase: list[Term]) -> Term | None:
-        """Return the term of an array; a container may have made it of others, or have written into it."""
+    def _find(
+        self,
+        value: Any,
+        copy: Any,
+        twin: Any,
+        maker: tuple[str, str],
+        phase: list[Term],
+        inside: Sequence[Term] = (),
+    ) -> Term | None:
+        """Return the term of an array; a container may have made it of others, rather of those inside of it."""
         if value is None:
             return None
         if not isinstance(value, np.ndarray):
             return Term(Symbol(brief(value, 12)), "constant", value)
         if id(value) in self.known and (value.dtype.kind not in "fiub" or same(self.known[id(value)].value, copy)):
             return self.known[id(value)]
-        wanted = Seen(copy, twin)
-        made = made_of(wanted, [seen for _, seen in self.arrays])
-        operands = () if made is None else tuple(self._operand(operand, maker, phase) for operand in made.operands)
+        near = [(term, seen) for term, seen in self.arrays if any(term is one for one in inside)]
+        for known in (near, self.arrays):
+            made = made_of(Seen(copy, twin), [seen for _, seen in known])
+            if made is not None:
+                break
+        operands = tuple(self._operand(operand, known, maker, phase) for operand in made.operands) if made else ()
         if made is not None and made.formulas.forward[0] == "y = x":
             self.known[id(value)] = operands[0]
             self.alive.append(value)
@@ -340,9 +351,11 @@ class Builder:
         self.nodes.append(node)
         return term
 
-    def _operand(self, operand: int | Seen, maker: tuple[str, str], phase: list[Term]) -> Term:
+    def _operand(
+        self, operand: int | Seen, known: Sequence[tuple[Term, Seen]], maker: tuple[str, str], phase: list[Term]
+    ) -> Term:
         if isinstance(operand, int):
-            return self.arrays[operand][0]
+            return known[operand][0]
         return cast(Term, self._find(operand.array, operand.array, operand.twin, maker, phase))
 
     # Backward
@@ -549,9 +562,11 @@ class Builder:
 
     def _sum_term(self, symbol: Symbol, role: str, shares: list[Share], value: Any, phase: list[Term]) -> Term:
         """Add the sum over the branches."""
-        for share in shares:
+        ways = [share.via for share in shares]
+        for place, share in enumerate(shares):
             if str(share.term.symbol) == str(symbol):
-                share.term.symbol = Symbol(kind="gradient", of=symbol.of, via=share.via)
+                again = f".{ways[:place].count(share.via) + 1}" if ways.count(share.via) > 1 else ""
+                share.term.symbol = Symbol(kind="gradient", of=symbol.of, via=f"{share.via}{again}")
         names = {f"a{k}": share.term for k, share in enumerate(shares)}
         calculator = Calculator({name: share.value for name, share in names.items()})
         node = Node((), (), None, calculator, names, "")
@@ -659,9 +674,25 @@ def _parameters_of(call: Call, bound: Bound | None) -> dict[str, Parameter]:
     """Return the parameters of a brick in its order, by what formulas call them; others by their attributes."""
     found = dict(bound.parameters) if bound else {}
     mentioned = {id(p) for p in found.values()}
-    found |= {name.rpartition(".")[2]: p for name, p in call.brick.named_parameters() if id(p) not in mentioned}
+    others = {path: p for path, p in call.brick.named_parameters() if id(p) not in mentioned}
+    last = [path.rpartition(".")[2] for path in others]
+    for (path, parameter), name in zip(others.items(), last, strict=True):
+        alone = last.count(name) == 1 and not name.isdigit() and name not in found
+        found[name if alone else path] = parameter
     order = {id(p): k for k, p in enumerate(call.brick.parameters())}
     return dict(sorted(found.items(), key=lambda pair: order.get(id(pair[1]), len(order))))
+
+
+def _letters(names: Iterable[str], taken: Sequence[str]) -> dict[str, str]:
+    """Return what each parameter of a brick is called: W of weight, b of bias, W_out of out.weight, else its name."""
+    found: dict[str, str] = {}
+    for name in names:
+        *_, owner, last = ("", *name.split("."))
+        letter = {"weight": "W", "bias": "b"}.get(last, last)
+        tries = [f"{letter}_{owner}", f"{owner}_{last}", name.replace(".", "_")] if owner else [letter, last]
+        tries += [f"θ_{name.replace('.', '_')}"]
+        found[name] = next((t for t in tries if t not in (*taken, *found.values()) and t.isidentifier()), tries[-1])
+    return found
 
 
 def _value_in(call: Call, parameter: Parameter) -> Any:
@@ -683,11 +714,6 @@ def _names_of(bound: Bound, call: Call, inputs: Sequence[Term | None], parameter
         if name not in found and name not in parameters and not isinstance(value, range)
     }
     return found | options
-
-
-def _letter(name: str) -> str:
-    """Return what the parameter of a brick without formulas is called."""
-    return {"weight": "W", "bias": "b"}.get(name, name)
 
 
 def _like(twin: Any, array: Any) -> Any:

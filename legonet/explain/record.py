@@ -49,6 +49,10 @@ class Call:
         return brick is self.brick or getattr(self.brick, "formulas", None) is not None
 
 
+METHODS = {"forward", "backward", "backward_parameters"}
+"""What is listened to."""
+
+
 class Recorder:
     """Notes down every call of the bricks of some networks.
 
@@ -73,20 +77,35 @@ class Recorder:
     @contextmanager
     def listening(self) -> Iterator["Recorder"]:
         """Listen as long as the block runs."""
-        heard: list[Brick[Any]] = []
+        heard: list[tuple[Brick[Any], type, dict[str, Any]]] = []
         try:
             for name, root in self.roots.items():
                 for place, brick in places(root, name):
-                    if hasattr(brick, "__dict__") and not any(brick is one for one in heard):
+                    if not any(brick is one for one, _, _ in heard):
+                        heard.append((brick, type(brick), dict(getattr(brick, "__dict__", {}))))
                         self._listen(brick, place)
-                        heard.append(brick)
             yield self
         finally:
-            for brick in heard:
-                for method in ("forward", "backward", "backward_parameters"):
-                    vars(brick).pop(method, None)
+            for brick, kind, own in heard:
+                brick.__class__ = kind
+                for method in METHODS & own.keys():
+                    vars(brick)[method] = own[method]
 
     def _listen(self, brick: Brick[Any], place: str) -> None:
+        """Let a brick be of a class of its own, whose methods tell what they are given; what it holds stays."""
+        kind: Any = type(brick)
+        heard = {
+            "forward": self._forward(brick, place),
+            "backward": self._backward(brick, brick.backward),
+            "backward_parameters": self._backward(brick, brick.backward_parameters),
+        }
+        methods = {name: _method(function) for name, function in heard.items()}
+        named = {"__slots__": (), "__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        brick.__class__ = type(kind)(kind.__name__, (kind,), named | methods)
+        for name in METHODS & getattr(brick, "__dict__", {}).keys():
+            vars(brick)[name] = heard[name]
+
+    def _forward(self, brick: Brick[Any], place: str) -> Callable[..., Any]:
         forward = brick.forward
 
         def heard(*inputs: Any, **options: Any) -> Any:
@@ -106,9 +125,7 @@ class Recorder:
             self.finished.append(call)
             return pair
 
-        vars(brick)["forward"] = heard
-        for method in ("backward", "backward_parameters"):
-            vars(brick)[method] = self._backward(brick, getattr(brick, method))
+        return heard
 
     def _backward(self, brick: Brick[Any], backward: Callable[..., Any]) -> Callable[..., Any]:
         def heard(dy: Any, cache: Any) -> Any:
@@ -149,6 +166,11 @@ class Recorder:
             raise
         finally:
             self._stack.pop()
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as a method, which is not given the object that it knows."""
+    return lambda self, *args, **options: function(*args, **options)
 
 
 def copied(value: Any) -> Any:

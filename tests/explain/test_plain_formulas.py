@@ -64,7 +64,7 @@ def test_the_shares_of_classes_are_stated_with_what_smooths_weighs_and_leaves_ou
     loss = CrossEntropyLoss(label_smoothing=0.1, ignore_index=0, class_weights=np.array([1.0, 2.0, 3.0]))
     _, _, lines = calculated(loss, Y, CLASSES)
     assert lines["s"] == "w[2] * ((1 - ε) * (t[2] == 2) + ε / C) * (t[2] != 0)"
-    assert lines["W"] == "w[2] + w[2]"
+    assert lines["W"] == "w[2] * (t[0] != 0) + w[2] * (t[2] != 0)"
 
 
 def test_the_gradient_of_a_word_is_the_sum_over_the_places_where_it_stands():
