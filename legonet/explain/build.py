@@ -617,7 +617,8 @@ class Builder:
         for name, value in bound.values.items():
             if name not in names:
                 role = "state" if np.ndim(value) else "constant"
-                names[name] = Term(Symbol(name.removesuffix("_old"), number if role == "state" else ""), role, value)
+                symbol_of = Symbol(name.removesuffix("_old"), number if role == "state" else "")
+                names[name] = Term(symbol_of, role, value, brick=type(optimizer).__name__)
         node = Node((), (), bound, Calculator(bound.values), names, "", call)
         note = self._compute(node.calculator, bound.forward, {bound.outputs[0]: parameter.value})
         for statement in bound.forward[:-1]:
@@ -709,7 +710,7 @@ def _names_of(bound: Bound, call: Call, inputs: Sequence[Term | None], parameter
         bound.values[name] = _value_in(call, parameter)
     found = {name: term for name, term in zip(bound.inputs, inputs, strict=True) if term is not None}
     options = {
-        name: Term(Symbol(name), "constant", value)
+        name: Term(Symbol(name), "constant", value, brick=type(call.brick).__name__)
         for name, value in bound.values.items()
         if name not in found and name not in parameters and not isinstance(value, range)
     }

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from textwrap import wrap
 
+import numpy as np
+
 from legonet.arrays import brief
 from legonet.checks import check_integer
 from legonet.errors import OptionError
@@ -166,7 +168,6 @@ class Entry:
         found: list[str] = []
         for each in self.equations:
             left, *sides = each.draw(Text(), self.digits)
-            found += [""] if found else []
             told = f"({each.source()})" if each.apart is None else ""
             line = "   ".join(filter(None, [" = ".join([left, *sides]), told]))
             if len(line) <= width:
@@ -177,10 +178,17 @@ class Entry:
                 found += wrap(told, width, initial_indent="  ", subsequent_indent="  ")
         if self.given:
             every = [" = ".join(Equation(*one, None).draw(Text(), self.digits)) for one in self.given]
-            found += ["", *wording.wrapped(every, "given: ", width)]
+            every = [f"{line}{self._whose(term)}" for line, (term, _) in zip(every, self.given, strict=True)]
+            found += wording.wrapped(every, "given: ", width)
         if self.left_out:
-            found += ["", self._left_out()]
+            found.append(self._left_out())
         return fitted(found, width)
+
+    def _whose(self, term: Term) -> str:
+        """Say whose number it is if another one is called the same."""
+        same = [one for one, _ in self.given if one.role == "constant" and str(one) == str(term)]
+        alike = all(np.array_equal(one.value, term.value) for one in same)
+        return "" if alike or term.role != "constant" else f" ({term.brick})"
 
     def _left_out(self) -> str:
         more = "number on the way is" if self.left_out == 1 else "numbers on the way are"
@@ -219,7 +227,10 @@ class Entry:
             source = f" <small>{html.escape(each.source())}</small>" if each.apart is None else ""
             found.append(f"<p>{_math(each.draw(MathML(), self.digits))}{source}</p>")
         if self.given:
-            every = [_math(Equation(*one, None).draw(MathML(), self.digits)) for one in self.given]
+            every = [
+                f"{_math(Equation(*one, None).draw(MathML(), self.digits))}{html.escape(self._whose(one[0]))}"
+                for one in self.given
+            ]
             found.append(f"<p>given: {', '.join(every)}</p>")
         if self.left_out:
             found.append(f"<p>{self._left_out()}</p>")
@@ -259,7 +270,7 @@ def find_entry(step: Step, name: str) -> tuple[Term, Place]:
     inside = inside.removesuffix("]")
     term = find_term(step, symbol.strip())
     try:
-        entry = tuple(int(part) for part in inside.split(",") if part.strip())
+        entry = tuple(map(int, inside.split(","))) if inside.strip() else ()
     except ValueError:
         raise OptionError(f"explain needs whole numbers in the brackets of {brief(name)}") from None
     array = as_array(term.value)

@@ -19,6 +19,9 @@ from .views.page import fragment, page
 from .views.text import text_of
 from .views.wording import check_layout
 
+MOST = 200
+"""How many terms of a sum are written out at most."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Explanation:
@@ -70,7 +73,7 @@ class Explanation:
         step : int, optional
             Which step, counted from 1.
         most : int, optional
-            How many terms of a sum are written out; the others are added up.
+            How many terms of a sum are written out, 3 to 200; the others are added up.
         equations : int, optional
             How many equations there are at most.
         digits : int, optional
@@ -88,6 +91,8 @@ class Explanation:
         """
         step = check_integer("Explanation.explain", "step", step, at_least=1)
         most = check_integer("Explanation.explain", "most", most, at_least=3)
+        if most > MOST:
+            raise OptionError(f"Explanation.explain writes at most {MOST} terms of a sum out, but most is {most}")
         equations = check_integer("Explanation.explain", "equations", equations, at_least=1)
         digits, _ = check_layout("Explanation.explain", digits, 80)
         if step > len(self.steps):
@@ -187,7 +192,7 @@ class Explanation:
             content = self.html()
         else:
             content = self.latex(document=True) if suffix == ".tex" else self.text() + "\n"
-        _write(target, content)
+        _write(Path(os.path.realpath(target)), content)
 
     def __str__(self) -> str:
         return self.text()
@@ -211,7 +216,9 @@ def _write(target: Path, content: str) -> None:
     """Write a file whole or not at all."""
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is read-only", str(target))
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(content)

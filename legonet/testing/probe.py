@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,12 +113,13 @@ def private_copy(brick: Brick[Any]) -> Brick[Any]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave NumPy's global generator as it was, whatever a brick draws from it."""
-    state = get_state()  # noqa: NPY002 - bricks may draw from it
+    """Leave the global generators of NumPy and Python as they were, whatever a brick draws from them."""
+    state, of_python = get_state(), random.getstate()  # noqa: NPY002 - bricks may draw from it
     try:
         yield
     finally:
         set_state(state)  # noqa: NPY002
+        random.setstate(of_python)
 
 
 def check_inputs(brick: Brick[Any], count: int) -> None:

@@ -9,31 +9,16 @@ from legonet.explain.language import AXES
 
 from .style import Style, split_name
 
-_LATEX_GREEK = {
-    "α": "alpha",
-    "β": "beta",
-    "γ": "gamma",
-    "δ": "delta",
-    "ε": "varepsilon",
-    "ζ": "zeta",
-    "η": "eta",
-    "θ": "theta",
-    "λ": "lambda",
-    "μ": "mu",
-    "ν": "nu",
-    "ρ": "rho",
-    "σ": "sigma",
-    "τ": "tau",
-    "φ": "varphi",
-    "ϕ": "phi",
-    "Φ": "Phi",
-    "Σ": "Sigma",
-    "Δ": "Delta",
-    "π": "pi",
-    "χ": "chi",
-    "ω": "omega",
-    "κ": "kappa",
-}
+_GREEK_NAMES = (
+    *("alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota"),
+    *("kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau"),
+    *("upsilon", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda"),
+    *("Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "phi"),
+)
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩϕ", _GREEK_NAMES, strict=True))
+"""What LaTeX calls a Greek letter."""
+_ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
+_ESCAPED |= {character: f"\\{character}" for character in "&%$#_{}"}
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u0307": "dot"}
 _KNOWN = ("exp", "log", "tanh", "sin", "cos", "max", "min")
 
@@ -55,10 +40,9 @@ class Latex(Style):
         return f"{drawn}_{{{','.join(self._word(part) for part in subscript.split(','))}}}" if subscript else drawn
 
     def _word(self, word: str) -> str:
-        if word in _LATEX_GREEK:
-            return rf"\{_LATEX_GREEK[word]}"
-        escaped = "".join(rf"\{c}" if c in "_%&#${}" else c for c in word)
-        return rf"\text{{{escaped}}}" if _is_long(word) else escaped
+        if word in GREEK:
+            return rf"\{GREEK[word]}"
+        return rf"\text{{{escaped(word)}}}" if _is_long(word) else escaped(word)
 
     def gradient(self, of: str, via: str) -> str:
         drawn = rf"\frac{{\partial L}}{{\partial {of}}}"
@@ -131,6 +115,12 @@ class Latex(Style):
 
 def _is_long(text: str) -> bool:
     return len(text) > 1 and not text.isdigit()
+
+
+def escaped(text: str) -> str:
+    """Return text that LaTeX takes as it is; what it has no letter for becomes a question mark."""
+    known = "".join(_ESCAPED.get(character, character) for character in text)
+    return "".join(c if ord(c) < 0x180 and c.isprintable() else "?" for c in known)
 
 
 def seen(latex: str) -> int:

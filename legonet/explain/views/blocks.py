@@ -88,13 +88,17 @@ def _cell(array: Array, i: int | None, j: int | None, digits: int) -> str:
 
 def _aligned(rows: list[list[str]]) -> Block:
     """Align the numbers of each column at the decimal point."""
-    columns = [[_parted(cell) for cell in column] for column in zip(*rows, strict=True)]
-    before = [max(len(head) for head, _ in column) for column in columns]
-    after = [max(len(tail) for _, tail in column) for column in columns]
-    return [
-        "  ".join(column[k][0].rjust(b) + column[k][1].ljust(a) for column, b, a in zip(columns, before, after))  # noqa: B905
-        for k in range(len(rows))
-    ]
+    columns = [_column(column) for column in zip(*rows, strict=True)]
+    return ["  ".join(column[k] for column in columns) for k in range(len(rows))]
+
+
+def _column(cells: Sequence[str]) -> Sequence[str]:
+    """Align the numbers of a column at the decimal point; what is no number stands at its right end."""
+    parted = [("", "") if cell in ("NaN", "inf", "-inf") else _parted(cell) for cell in cells]
+    before, after = (max(len(part[side]) for part in parted) for side in (0, 1))
+    width = max(before + after, *(len(cell) for cell, part in zip(cells, parted, strict=True) if part == ("", "")), 0)
+    lines = [head.rjust(before) + tail.ljust(after) for head, tail in parted]
+    return [(line if line.strip() else cell).rjust(width) for cell, line in zip(cells, lines, strict=True)]
 
 
 def _parted(cell: str) -> tuple[str, str]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from legonet.arrays import brief
 from legonet.explain.draw import Drawing
 from legonet.explain.styles import Latex
+from legonet.explain.styles.latex import GREEK
+from legonet.explain.styles.latex import escaped as plain
 from legonet.explain.trace import Bracket, Failure, Formula, Step, Term
 
 from . import wording
@@ -88,6 +90,8 @@ class StepLatex:
                 numbers = self._numbers(term, term.formula)
                 example = [] if numbers else self._example(term)
                 rows = [*broken(drawn, "& "), *numbers, *rows]
+        elif term.brick and term.operands:
+            rows = [*broken(wording.named(term, self.style), "& "), *rows]
         lines = _aligned([left, *(row for row, _ in groupby([*self._chain(term), *rows]))])
         said = [rf"\textbf{{{escaped(line)}}}\par" for line in wording.warnings(term)]
         said += [rf"\emph{{{escaped(line)}}}\par" for line in wording.remarks(term)]
@@ -215,22 +219,9 @@ def _environment(lines: list[str]) -> list[str]:
     return ["\\begin{align*}", body, "\\end{align*}"]
 
 
-_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
-_SPECIAL |= {character: f"\\{character}" for character in "&%$#_{}"}
-_MATH = {
-    "α": "alpha",
-    "β": "beta",
-    "γ": "gamma",
-    "ε": "varepsilon",
-    "λ": "lambda",
-    "μ": "mu",
-    "σ": "sigma",
-    "δ": "delta",
-}
-_MATH |= {"×": "times", "θ": "theta", "ρ": "rho", "→": "to", "≤": "le", "≥": "ge", "·": "cdot"}
+_MATH = {"×": "times", "→": "to", "≤": "le", "≥": "ge", "·": "cdot"} | GREEK
 
 
 def escaped(text: str) -> str:
-    """Return text that LaTeX takes as it is; what it has no letter for becomes a question mark."""
-    known = "".join(_SPECIAL.get(character, character) for character in text)
-    return "".join(f"$\\{_MATH[c]}$" if c in _MATH else c if ord(c) < 0x180 else "?" for c in known)
+    """Return text that LaTeX takes as it is, with letters of formulas in it."""
+    return "".join(f"$\\{_MATH[c]}$" if c in _MATH else plain(c) for c in text)

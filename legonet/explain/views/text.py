@@ -106,6 +106,8 @@ class StepText:
                 numbers = self._numbers(term, term.formula, available)
                 sides += [formula(drawn, {}, available), *numbers]
                 example = [] if numbers else self._example(term)
+        elif term.brick and term.operands:
+            sides.append(formula(wording.named(term, self.style), {}, available))
         sides.append(value)
         sides = [side for side, _ in groupby(sides)]
         return [*equation(left, sides, self.width, 4), *example, *self._said(term, "      ")]

@@ -144,6 +144,11 @@ def phase_of(failure: Failure | None, phase: str) -> Failure | None:
 # Formulas
 
 
+def named(term: Term, style: Style) -> str:
+    """Write what a brick without formulas was given, as a function of its name."""
+    return style.call(term.brick.partition("(")[0], [style.symbol(each.symbol) for each in term.operands])
+
+
 def names_of(term: Term) -> dict[str, Term]:
     """Return the terms that a term's formula speaks of; one that is taken step by step speaks of itself."""
     return {term.formula.statement.target: term} | term.formula.names if term.formula else {}
