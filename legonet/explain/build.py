@@ -233,7 +233,8 @@ class Builder:
         with np.errstate(all="ignore"):
             limit = np.zeros(value.shape)
             if value.dtype.kind == "f":
-                limit = TOLERANCE * _eps(value, *calculator.operands.values()) * np.broadcast_to(bound, value.shape)
+                coarse = () if value.ndim else calculator.operands.values()  # a loss is a float, whatever it is made of
+                limit = TOLERANCE * _eps(value, *coarse) * np.broadcast_to(bound, value.shape)
                 limit = limit + float(np.finfo(value.dtype).smallest_normal)
             apart = np.abs(found - value.astype(float))
             alike = (np.isfinite(found) & (apart <= limit)) | (found == value) | (np.isnan(found) & np.isnan(value))
@@ -315,7 +316,7 @@ class Builder:
             return self.known[id(value)]
         near = [(term, seen) for term, seen in self.arrays if any(term is one for one in inside)]
         for known in (near, self.arrays):
-            made = made_of(Seen(copy, twin), [seen for _, seen in known])
+            made = made_of(Seen(copy, twin), [seen for _, seen in known], new=known is near)
             if made is not None:
                 break
         operands = tuple(self._operand(operand, known, maker, phase) for operand in made.operands) if made else ()

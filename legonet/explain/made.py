@@ -31,7 +31,7 @@ class Made(NamedTuple):
     operands: tuple["int | Seen", ...]
 
 
-def made_of(wanted: Seen, known: Sequence[Seen]) -> Made | None:
+def made_of(wanted: Seen, known: Sequence[Seen], *, new: bool = False) -> Made | None:
     """Return how an array follows from known ones, bit by bit; the latest of them are tried first.
 
     What holds for these numbers by chance, as a sum with nothing but zeros, does not hold for others.
@@ -42,6 +42,8 @@ def made_of(wanted: Seen, known: Sequence[Seen]) -> Made | None:
         What is to be found.
     known : sequence of Seen
         What it may be made of.
+    new : bool, optional
+        Whether it is an array of its own, and so rather a sum with zeros than one of those known.
 
     Returns
     -------
@@ -50,26 +52,37 @@ def made_of(wanted: Seen, known: Sequence[Seen]) -> Made | None:
         side by side along the last axis.
     """
     array = wanted.array
-    alike = [k for k, one in enumerate(known) if one.array.shape == array.shape and one.array.dtype == array.dtype][
-        ::-1
-    ]
-    for k in alike:
-        if _is(wanted, known[k]):
-            return Made(Formulas(["y = x"], ["dx = dy"]), (k,))
-        if array.ndim > 1 and _is(wanted.turned(), known[k]):
-            rest = "".join(f", {letter}" for letter in "ijkl"[: array.ndim - 2])
-            turned = "y[n, t{0}] = x[n, T - 1 - t{0}]", "dx[n, t{0}] = dy[n, T - 1 - t{0}]"
-            forward, backward = (line.format(rest) for line in turned)
-            return Made(Formulas([forward], [backward], {"T": array.shape[1]}), (k,))
-    for place, k in enumerate(alike):
-        for other in alike[place + 1 :]:
-            if _is(wanted, known[other], known[k], make=np.add):
-                return Made(Formulas(["y = a + b"], ["da = dy", "db = dy"]), (other, k))
+    like = array.shape, array.dtype
+    alike = [k for k, one in enumerate(known) if (one.array.shape, one.array.dtype) == like][::-1]
+    for found in (_sum, _one_of) if new else (_one_of, _sum):
+        made = found(wanted, known, alike)
+        if made is not None:
+            return made
     for k in reversed(range(len(known))):
         one = known[k].array
         if one.size == array.size and one.dtype == array.dtype and _is(wanted, known[k], make=_reshaped(array.shape)):
             return Made(Formulas(["y = reshape(x)"], ["dx = reshape(dy)"]), (k,))
     return _side_by_side(wanted, known)
+
+
+def _one_of(wanted: Seen, known: Sequence[Seen], alike: Sequence[int]) -> Made | None:
+    for k in alike:
+        if _is(wanted, known[k]):
+            return Made(Formulas(["y = x"], ["dx = dy"]), (k,))
+        if wanted.array.ndim > 1 and _is(wanted.turned(), known[k]):
+            rest = "".join(f", {letter}" for letter in "ijkl"[: wanted.array.ndim - 2])
+            turned = "y[n, t{0}] = x[n, T - 1 - t{0}]", "dx[n, t{0}] = dy[n, T - 1 - t{0}]"
+            forward, backward = (line.format(rest) for line in turned)
+            return Made(Formulas([forward], [backward], {"T": wanted.array.shape[1]}), (k,))
+    return None
+
+
+def _sum(wanted: Seen, known: Sequence[Seen], alike: Sequence[int]) -> Made | None:
+    for place, k in enumerate(alike):
+        for other in alike[place + 1 :]:
+            if _is(wanted, known[other], known[k], make=np.add):
+                return Made(Formulas(["y = a + b"], ["da = dy", "db = dy"]), (other, k))
+    return None
 
 
 def _side_by_side(wanted: Seen, known: Sequence[Seen]) -> Made | None:

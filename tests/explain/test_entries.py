@@ -108,9 +108,9 @@ def test_every_printed_number_of_float32_recomputes_too(training, data):
 def test_the_text_is_the_equations_down_to_the_data():
     lines = explained().explain("dL/dW1[0, 2]").text(width=100).split("\n")
     assert lines[0] == "dL/dW1[0, 2] = x[0, 0] * dL/dz1[0, 2] = 1.76405 * 0.0206745 = 0.0364708"
-    assert lines[2] == "dL/dz1[0, 2] = dL/dh1[0, 2] * dh1/dz1[0, 2] = 0.0827402 * 0.249872 = 0.0206745"
+    assert lines[1] == "dL/dz1[0, 2] = dL/dh1[0, 2] * dh1/dz1[0, 2] = 0.0827402 * 0.249872 = 0.0206745"
     assert "h1[0, 2] = 1 / (1 + exp(-z1[0, 2])) = 1 / (1 + exp(-(-0.0452952))) = 0.488678" in lines
-    assert lines[-4].startswith("given: x[0, 0] = 1.76405, ")
+    assert any(line.startswith("given: x[0, 0] = 1.76405, ") for line in lines)
 
 
 def test_each_number_stands_once_and_each_operand_is_there():
