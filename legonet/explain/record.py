@@ -101,7 +101,7 @@ class Recorder:
         }
         methods = {name: _method(function) for name, function in heard.items()}
         named = {"__slots__": (), "__module__": kind.__module__, "__qualname__": kind.__qualname__}
-        brick.__class__ = type(kind)(kind.__name__, (kind,), named | methods)
+        brick.__class__ = _subclass(kind, named | methods)
         for name in METHODS & getattr(brick, "__dict__", {}).keys():
             vars(brick)[name] = heard[name]
 
@@ -166,6 +166,16 @@ class Recorder:
             raise
         finally:
             self._stack.pop()
+
+
+def _subclass(kind: Any, body: dict[str, Any]) -> Any:
+    """Return a subclass that its parent is not told of, as a class may keep a list of them."""
+    try:
+        made: Any = type(kind)(kind.__name__, (Brick,), body)
+        made.__bases__ = (kind,)
+    except TypeError:  # it has slots
+        made = type(kind)(kind.__name__, (kind,), body)
+    return made
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:

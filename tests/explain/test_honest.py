@@ -368,3 +368,38 @@ def test_gradients_that_are_zero_within_rounding_agree() -> None:
     badge = explain(net, MSELoss(), normal(4, 3), normal(4, 1, seed=1)).steps[0]["dL/db1"].badge
     assert badge is not None
     assert [each.outcome for each in badge.differences] == ["right"] * 3
+
+
+KINDS: dict[str, type] = {}
+
+
+class Listed(Sigmoid):
+    """Keeps a list of its subclasses."""
+
+    def __init_subclass__(cls) -> None:
+        KINDS[cls.__name__] = cls
+
+
+class Mine(Listed):
+    """Is on the list."""
+
+
+class Slotted(Brick[Any]):
+    """Has slots."""
+
+    __slots__ = ("scale",)
+
+    def __init__(self) -> None:
+        self.scale = 2.0
+
+    def forward(self, x: Array) -> tuple[Array, None]:
+        return self.scale * x, None
+
+    def backward(self, dy: Array, cache: None) -> Array:
+        return self.scale * dy
+
+
+def test_classes_are_not_told_that_they_are_listened_to() -> None:
+    step = explain(Sequential(Linear(2, 2, rng=0), Mine(), Slotted()), MSELoss(), X, T).steps[0]
+    assert [str(term) for term in step.forward if term.role == "activation"] == ["z1", "h1", "h2"]
+    assert {"Mine": Mine} == KINDS
