@@ -114,9 +114,12 @@ def mixes_rows(kind: type[Brick[Any]]) -> bool:
     return getattr(tests_of(kind), "MIXES_ROWS", False)
 
 
-def every_brick() -> Any:
-    """Return the mark of a test that goes for every public brick; their test files are read now, not while it runs."""
-    kinds = public_bricks()
+def every_brick(*, stated: bool = False) -> Any:
+    """Return the mark of a test that goes for every public brick; their test files are read now, not while it runs.
+
+    With `stated`, for each that has formulas of its own, which a container leaves to its parts.
+    """
+    kinds = [kind for kind in public_bricks() if not stated or hasattr(kind, "formulas")]
     for kind in kinds:
         tests_of(kind)
     return pytest.mark.parametrize("kind", kinds, ids=[kind.__name__ for kind in kinds])

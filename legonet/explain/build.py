@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from legonet.arrays import Array, brief
-from legonet.brick import Brick
 from legonet.formulas import Formulas
 from legonet.optimizers.optimizer import Optimizer
 from legonet.parameter import Parameter
@@ -25,7 +24,6 @@ from .trace import Bracket, Failure, Formula, Step, Symbol, Term, told
 
 TOLERANCE = 8
 """How many times the bound of its rounding error a number may differ from its formula."""
-
 
 UNFIT = "its formulas cannot be used"
 NO_BATCH = ("parameter gradient", "update", "state", "loss", "penalty")
@@ -71,16 +69,14 @@ class Builder:
     ----------
     step : Step
         Filled in.
-    net : Brick
-        The network; the loss and the regularizers are known by their calls.
     rows : int
         The rows of the batch.
     loss : str, optional
         What the loss of the data is called.
     """
 
-    def __init__(self, step: Step, net: Brick[Any], rows: int, loss: str = "L") -> None:
-        self.step, self.net, self.rows = step, net, rows
+    def __init__(self, step: Step, rows: int, loss: str = "L") -> None:
+        self.step, self.rows = step, rows
         self.namer = Namer(loss)
         self.known: dict[int, Term] = {}
         self.alive: list[Any] = []
@@ -195,11 +191,14 @@ class Builder:
         upstream = call.dy if isinstance(call.dy, int | float) else 1.0 if not np.ndim(call.output) else None
         if isinstance(call.output, tuple):
             upstream = None
+        found = None
         try:
-            stated = formulas_of(call.brick, call.inputs) or formulas_from_source(call.brick, call.inputs)
-            return bind(call.brick, call.inputs, call.output, upstream, stated, call.cache) if stated else None, ""
+            stated = formulas_of(call.brick, call.inputs)
+            found = None if stated else formulas_from_source(call.brick, call.inputs)
+            formulas = stated or found
+            return bind(call.brick, call.inputs, call.output, upstream, formulas, call.cache) if formulas else None, ""
         except Exception as error:  # whatever a brick does to state its formulas: it is explained without them
-            return None, f"{UNFIT}: {told(error)}"
+            return None, "" if found else f"{UNFIT}: {told(error)}"
 
     def _compute(self, calculator: Calculator, statements: Sequence[Statement], results: dict[str, Any]) -> str:
         """Run statements; return what went wrong, if anything did."""

@@ -148,7 +148,7 @@ def _one_step(
             parameter.zero_grad()
     step = Step(number)
     rows = len(inputs[0]) if np.ndim(inputs[0]) else 0
-    builder = Builder(step, net, rows, loss="E" if penalties else "L")
+    builder = Builder(step, rows, loss="E" if penalties else "L")
     _give(builder, net, inputs, target)
     given = copied((*inputs, target))
     named = {"net": net, "loss": loss} | {f"regularizers[{k}]": penalty for k, penalty in enumerate(penalties)}

@@ -29,10 +29,14 @@ def give_twins(net: Brick[Any], inputs: Sequence[Any], calls: Sequence[Call]) ->
     for strength in NUMBERS:
         found = _calls(net, inputs, strength)
         pairs = [*zip(calls, found, strict=False)]
-        if len(pairs) == len(found) and all(a.place == b.place and a.done == b.done for a, b in pairs):
+        if len(pairs) == len(found) and all(_form(call) == _form(other) for call, other in pairs):
             for call, other in pairs:
                 call.twin = other if other.done else None
             return
+
+
+def _form(call: Call) -> tuple[str, bool, int, int]:
+    return call.place, call.done, len(call.inputs), len(call.outputs())
 
 
 def _calls(net: Brick[Any], inputs: Sequence[Any], strength: float) -> list[Call]:

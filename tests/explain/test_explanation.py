@@ -1,5 +1,6 @@
 """An explanation shows itself, and is saved whole or not at all."""
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from explain.article import explained
-from legonet import SGD, Linear, MSELoss
+from legonet import SGD, L1Regularizer, L2Regularizer, Linear, MSELoss
 from legonet.errors import OptionError
 from legonet.explain import Explanation, explain
 
@@ -86,6 +87,33 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_a_new_one_has_the_usual(arti
 def test_a_folder_that_is_not_there_is_said_by_the_system(article, tmp_path):
     with pytest.raises(FileNotFoundError):
         article.save(tmp_path / "nowhere" / "step.txt")
+
+
+def test_a_link_stays_a_link_and_a_long_name_is_a_name(article, tmp_path):
+    (tmp_path / "link.txt").symlink_to(tmp_path / "step.txt")
+    article.save(tmp_path / "link.txt")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "step.txt").read_text(encoding="utf-8").startswith("One training step")
+    article.save(tmp_path / f"{'n' * 250}.txt")
+    assert len([*tmp_path.iterdir()]) == 3
+
+
+def test_a_read_only_file_is_left(article, tmp_path, monkeypatch):
+    path = tmp_path / "step.txt"
+    path.write_text("kept", encoding="utf-8")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write to any
+    with pytest.raises(PermissionError, match="read-only"):
+        article.save(path)
+    assert path.read_text(encoding="utf-8") == "kept"
+
+
+def test_numbers_of_one_name_say_whose_they_are():
+    net = Linear(2, 2, rng=0)
+    penalties = [L2Regularizer([net.weight], strength=0.5), L1Regularizer([net.weight], strength=0.25)]
+    explanation = explain(net, MSELoss(), np.ones((2, 2)), np.zeros((2, 2)), regularizers=penalties)
+    text = str(explanation.explain("L"))
+    assert "λ = 0.5 (L2Regularizer)" in text
+    assert "λ = 0.25 (L1Regularizer)" in text
 
 
 def test_a_term_is_found_by_its_symbol_and_a_near_one_is_suggested(article):

@@ -6,7 +6,6 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -119,11 +118,9 @@ def unlike(found: Any, result: Any, limit: Any) -> bool:
     return not np.all((np.abs(np.asarray(found) - result) <= limit) | (np.asarray(found) == result))
 
 
-@every_brick()
+@every_brick(stated=True)
 @given(data=st.data())
 def test_the_formulas_give_what_the_brick_computes(kind: type[Brick[Any]], data: st.DataObject) -> None:
-    if not hasattr(kind, "formulas"):
-        pytest.skip("its parts have formulas")
     brick, inputs = data.draw(cases_of(kind))
     bound, operands, results = computed(brick, inputs, data.draw(st.integers(0, 99)))
     with np.errstate(all="ignore"):
@@ -136,12 +133,10 @@ def test_the_formulas_give_what_the_brick_computes(kind: type[Brick[Any]], data:
         assert not unlike(calculator.operands[name], result, limit), name
 
 
-@every_brick()
+@every_brick(stated=True)
 @settings(max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_no_formula_is_wrong_when_computed_exactly(kind: type[Brick[Any]], data: st.DataObject) -> None:
-    if not hasattr(kind, "formulas"):
-        pytest.skip("its parts have formulas")
     brick, inputs = data.draw(cases_of(kind))
     bound, operands, results = computed(brick, inputs, data.draw(st.integers(0, 99)))
     calculator, exact = run_by_calculator(bound, operands, results), run_exactly(bound, operands, results)
@@ -154,10 +149,8 @@ def test_no_formula_is_wrong_when_computed_exactly(kind: type[Brick[Any]], data:
             assert value.at[place] == np.asarray(result)[place] or off <= limit[place], (name, place)
 
 
-@every_brick()
+@every_brick(stated=True)
 def test_every_line_leads_to_a_result(kind: type[Brick[Any]]) -> None:
-    if not hasattr(kind, "formulas"):
-        pytest.skip("its parts have formulas")
     for case in telling_cases(kind):
         lines = case.bound.forward + case.bound.backward
         used = {name for statement in lines for name in names_in(statement.formula)}
@@ -166,10 +159,8 @@ def test_every_line_leads_to_a_result(kind: type[Brick[Any]]) -> None:
             assert known or is_a_factor(case.bound, statement), str(statement)
 
 
-@every_brick()
+@every_brick(stated=True)
 def test_every_mistake_in_a_formula_is_found(kind: type[Brick[Any]]) -> None:
-    if not hasattr(kind, "formulas"):
-        pytest.skip("its parts have formulas")
     cases = telling_cases(kind)
     lines = dict.fromkeys(line for case in cases for line in case.lines)
     mutants = [(line, mutant) for line in lines for mutant in mutants_of(line)]

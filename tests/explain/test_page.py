@@ -264,6 +264,24 @@ def test_what_the_rows_give_to_a_gradient_adds_up_to_it(name: str) -> None:
     assert not np.allclose(shares[0], shares[1], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["dL/dW3", "dL/db3"])
+def test_the_chain_rule_of_a_row_begins_with_what_that_row_gives(name: str) -> None:
+    explanation = small()
+    total = 0.0
+    for row in range(4):
+        page = read(explanation.html(sample=row))
+        card = next(e for e in page.iter("div") if (e.get("id") or "").startswith("lx-") and named(e, name))
+        chain = next(each for each in card.iter("div") if each.get("class") == "chain")
+        lower = [*chain.iter("tr")][1]
+        one = next(each for each in lower.iter("span") if each.get("class") == "one")
+        numbers = [plain("".join(cell.itertext())) for cell in one.iter("mtd")]
+        total = total + np.array([float(text) for text in numbers])
+        np.testing.assert_allclose(
+            np.array(numbers, float), parts_of_one(explanation.html(sample=row), name), atol=1e-4
+        )
+    np.testing.assert_allclose(total, np.ravel(explanation[name].value), atol=4e-4)
+
+
 def test_a_row_alone_shows_the_numbers_of_that_row() -> None:
     explanation = small()
     for row in (0, 2):

@@ -193,6 +193,10 @@ def test_numbers_are_aligned_at_the_decimal_point():
     assert matrix(np.array([[1.5, -10.25], [-22.125, 3.0]]), 6, 80) == ["⎡  1.5    -10.25⎤", "⎣-22.125    3   ⎦"]
 
 
+def test_what_is_no_number_stands_at_the_right_of_its_column():
+    assert matrix(np.array([[0.25, 1.0], [np.nan, -np.inf]]), 6, 40) == ["⎡0.25     1⎤", "⎣ NaN  -inf⎦"]
+
+
 def test_a_large_matrix_has_its_ends_and_its_shape():
     lines = matrix(np.arange(100.0).reshape(10, 10), 6, 80)
     assert lines[0].split() == ["⎡", "0", "1", "2", "3", "…", "9⎤", "10", "×", "10"]
